@@ -1,0 +1,18 @@
+"""Records of the catalogue."""
+
+from catalog.models.inventory import Lot, RawLot, StockLevel, StockMovement, StockReservation
+from catalog.models.price import Price
+from catalog.models.product import BundleComponent, Category, Product, Variant
+
+__all__ = [
+    "BundleComponent",
+    "Category",
+    "Lot",
+    "Price",
+    "Product",
+    "RawLot",
+    "StockLevel",
+    "StockMovement",
+    "StockReservation",
+    "Variant",
+]

@@ -1,0 +1,190 @@
+"""Articles: how to use the goods, honestly."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from catalog.models import Product
+
+
+class Topic(models.Model):
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=80, unique=True)
+
+    class Meta:
+        db_table = "content_topic"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Reviewer(models.Model):
+    """A named person whose sign-off an article carries."""
+
+    name = models.CharField(max_length=120)
+    credential = models.CharField(max_length=160)
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    is_fictitious = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "content_reviewer"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.credential}"
+
+
+class Citation(models.Model):
+    """A study or an official text: what it did, what it found, and what limits it."""
+
+    key = models.SlugField(max_length=40, unique=True)
+    authors = models.CharField(max_length=300)
+    year = models.PositiveSmallIntegerField(null=True, blank=True)
+    title = models.CharField(max_length=400)
+    source = models.CharField(max_length=200)
+    doi = models.CharField(max_length=120, blank=True)
+    url = models.URLField(max_length=300)
+    design = models.CharField(max_length=300)
+    finding = models.CharField(max_length=400)
+    limits = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        db_table = "content_citation"
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return f"{self.authors} ({self.year or 'n.d.'})"
+
+
+class Article(models.Model):
+    """One article with its life cycle: draft, in review, approved, scheduled, published, archived."""
+
+    class Type(models.TextChoices):
+        GUIDE = "guide"
+        HOW_TO = "how_to", "how-to"
+        SCIENCE_EXPLAINER = "science_explainer", "science explainer"
+        ROUTINE = "routine"
+        FAQ = "faq", "FAQ"
+        GLOSSARY = "glossary"
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        IN_REVIEW = "in_review", "in review"
+        APPROVED = "approved"
+        SCHEDULED = "scheduled"
+        PUBLISHED = "published"
+        ARCHIVED = "archived"
+
+    STATUS_STEPS = {
+        Status.DRAFT: {Status.IN_REVIEW, Status.ARCHIVED},
+        Status.IN_REVIEW: {Status.DRAFT, Status.APPROVED},
+        Status.APPROVED: {Status.DRAFT, Status.SCHEDULED, Status.PUBLISHED},
+        Status.SCHEDULED: {Status.DRAFT, Status.APPROVED, Status.PUBLISHED},
+        Status.PUBLISHED: {Status.DRAFT, Status.ARCHIVED},
+        Status.ARCHIVED: {Status.DRAFT},
+    }
+
+    type = models.CharField(max_length=20, choices=Type.choices)
+    title = models.CharField(max_length=160)
+    slug = models.SlugField(max_length=160, unique=True)
+    summary = models.CharField(max_length=400)
+    body = models.TextField()
+    key_takeaways = models.JSONField(default=list)
+    topics = models.ManyToManyField(Topic, blank=True, related_name="articles")
+    is_health_topic = models.BooleanField(default=False)
+    author = models.CharField(max_length=120)
+    author_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    reviewer = models.ForeignKey(
+        Reviewer, on_delete=models.PROTECT, null=True, blank=True, related_name="articles"
+    )
+    citations = models.ManyToManyField(Citation, blank=True, related_name="articles")
+    related_products = models.ManyToManyField(
+        Product, blank=True, related_name="articles", through="ArticleProduct"
+    )
+    related_articles = models.ManyToManyField("self", blank=True, symmetrical=False)
+    caution_codes = models.JSONField(default=list, blank=True)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.DRAFT)
+    publish_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    last_reviewed_on = models.DateField(null=True, blank=True)
+    review_interval_months = models.PositiveSmallIntegerField(default=12)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "content_article"
+        ordering = ["-published_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="published") | Q(published_at__isnull=False, reviewer__isnull=False),
+                name="content_article_published_is_signed",
+            )
+        ]
+        permissions = [
+            ("publish_article", "Can publish articles"),
+            ("override_claims", "Can override the copy checker"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ArticleProduct(models.Model):
+    """A product in an article's box, in its order."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE)
+    product = models.ForeignKey(Product, on_delete=models.CASCADE)
+    # The size to show in the box.
+    variant = models.ForeignKey(
+        "catalog.Variant", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        db_table = "content_article_product"
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["article", "product"], name="content_article_product_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} in {self.article_id}"
+
+
+class Revision(models.Model):
+    """The words of an article at one moment, and who signed them off."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField()
+    content: Any = models.JSONField()
+    # SHA-256 of the content: a sign-off holds for these words and no others.
+    fingerprint = models.CharField(max_length=64)
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    signed_off_by = models.ForeignKey(
+        Reviewer, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    signed_off_at = models.DateTimeField(null=True, blank=True)
+    sign_off_note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        db_table = "content_revision"
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["article", "number"], name="content_revision_number"),
+            models.CheckConstraint(
+                condition=Q(signed_off_by__isnull=True, signed_off_at__isnull=True)
+                | Q(signed_off_by__isnull=False, signed_off_at__isnull=False),
+                name="content_revision_signed_is_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.number}"

@@ -1,0 +1,34 @@
+"""Records of carts, orders, money and refills."""
+
+from orders.models.cart import Cart, CartLine
+from orders.models.customer import Consent, Customer, SavedCard
+from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
+from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
+from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
+from orders.models.subscription import BillingCycle, Refill, RefillItem, Subscription
+
+__all__ = [
+    "BillingCycle",
+    "Cart",
+    "CartLine",
+    "Consent",
+    "Customer",
+    "Order",
+    "OrderEvent",
+    "OrderLine",
+    "OrderLineComponent",
+    "Payment",
+    "PaymentAttempt",
+    "Refill",
+    "RefillItem",
+    "RefundLine",
+    "SavedCard",
+    "SellerIdentity",
+    "ShippingMethod",
+    "ShippingRate",
+    "ShippingZone",
+    "StripeRefund",
+    "Subscription",
+    "TaxRate",
+    "WebhookEvent",
+]

@@ -1,0 +1,80 @@
+"""Who pays: a customer at Stripe, their saved cards and what they consented to.
+
+A guest who puts something on refill gets a customer of their own: an unverified e-mail address never joins
+two people's cards. Once the address is verified, the account claims it.
+"""
+
+from django.conf import settings
+from django.db import models
+
+
+class Customer(models.Model):
+    """A person who pays, with or without an account."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="customers"
+    )
+    email = models.EmailField(max_length=254)
+    name = models.CharField(max_length=120, blank=True)
+    locale = models.CharField(max_length=12, default="en-gb")
+    timezone = models.CharField(max_length=64, default="Europe/London")
+    stripe_customer_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "orders_customer"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class SavedCard(models.Model):
+    """A card kept at Stripe for refills, only ever with a recorded consent."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="cards")
+    stripe_payment_method_id = models.CharField(max_length=64, unique=True)
+    brand = models.CharField(max_length=24)
+    last4 = models.CharField(max_length=4)
+    exp_month = models.PositiveSmallIntegerField()
+    exp_year = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "orders_saved_card"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.brand} ending in {self.last4}"
+
+
+class Consent(models.Model):
+    """What somebody agreed to, in the words they saw, with time and address."""
+
+    class Kind(models.TextChoices):
+        TERMS = "terms"
+        REFILL = "refill"
+        MARKETING = "marketing"
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="consents")
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="consents"
+    )
+    text = models.TextField()
+    text_sha256 = models.CharField(max_length=64)
+    # For a refill: price, currency and interval as shown when the box was ticked.
+    terms = models.JSONField(default=dict)
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    given_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "orders_consent"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "kind"], name="orders_consent_one_per_order_and_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for order {self.order_id}"

@@ -1,0 +1,211 @@
+"""Refills: one item has one schedule; what falls due together is one parcel and one charge."""
+
+import secrets
+
+from django.db import models
+from django.db.models import Q
+
+from catalog.models import Variant
+from orders.models.cart import RefillUnit
+from orders.models.customer import Customer, SavedCard
+from orders.models.order import Order, OrderLine
+
+
+def new_subscription_reference() -> str:
+    """Return an unguessable public reference of a subscription."""
+    return f"S-{secrets.token_hex(6).upper()}"
+
+
+def new_refill_reference() -> str:
+    """Return an unguessable public reference of a refill."""
+    return f"R-{secrets.token_hex(6).upper()}"
+
+
+class Subscription(models.Model):
+    """A variant, a quantity and an interval, counted from an anchor."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        PAUSED = "paused"
+        CANCELLED = "cancelled"
+
+    STATUS_STEPS = {
+        Status.ACTIVE: {Status.PAUSED, Status.CANCELLED},
+        Status.PAUSED: {Status.ACTIVE, Status.CANCELLED},
+    }
+
+    reference = models.CharField(max_length=20, unique=True, default=new_subscription_reference)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")
+    # The line that began it: enrolling the same order twice makes one subscription.
+    started_by = models.OneToOneField(OrderLine, on_delete=models.PROTECT, related_name="subscription")
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+    interval_unit = models.CharField(max_length=5, choices=RefillUnit.choices)
+    interval_count = models.PositiveSmallIntegerField()
+    anchor_on = models.DateField()
+    timezone = models.CharField(max_length=64)
+    # What one piece costs until a notice of a rise was sent.
+    unit_price = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3)
+    card = models.ForeignKey(SavedCard, on_delete=models.PROTECT, null=True, related_name="subscriptions")
+    shipping_address = models.JSONField()
+    shipping_method = models.CharField(max_length=40)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    status_reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    paused_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "orders_subscription"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0, interval_count__gt=0), name="orders_subscription_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Refill(models.Model):
+    """One parcel and one charge: owns items, quote, reminder and order."""
+
+    class Status(models.TextChoices):
+        PLANNED = "planned"
+        CLAIMED = "claimed"
+        BACKORDERED = "backordered"
+        CHARGING = "charging"
+        DUNNING = "dunning"
+        ACTION_REQUIRED = "action_required"
+        PAID = "paid"
+        SKIPPED = "skipped"
+        FAILED = "failed"
+
+    STATUS_STEPS = {
+        Status.PLANNED: {Status.CLAIMED, Status.SKIPPED},
+        Status.CLAIMED: {Status.CHARGING, Status.BACKORDERED, Status.PLANNED, Status.SKIPPED},
+        Status.BACKORDERED: {Status.CLAIMED, Status.SKIPPED},
+        Status.CHARGING: {Status.PAID, Status.DUNNING, Status.ACTION_REQUIRED, Status.FAILED},
+        Status.DUNNING: {Status.CHARGING, Status.PAID, Status.ACTION_REQUIRED, Status.FAILED, Status.SKIPPED},
+        Status.ACTION_REQUIRED: {Status.CHARGING, Status.PAID, Status.DUNNING, Status.FAILED, Status.SKIPPED},
+        Status.FAILED: {Status.PAID},
+        Status.SKIPPED: {Status.PAID},
+    }
+    OPEN = (
+        Status.PLANNED,
+        Status.CLAIMED,
+        Status.BACKORDERED,
+        Status.CHARGING,
+        Status.DUNNING,
+        Status.ACTION_REQUIRED,
+    )
+
+    reference = models.CharField(max_length=20, unique=True, default=new_refill_reference)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="refills")
+    card = models.ForeignKey(SavedCard, on_delete=models.PROTECT, null=True, related_name="refills")
+    currency = models.CharField(max_length=3)
+    shipping_address = models.JSONField()
+    shipping_method = models.CharField(max_length=40)
+    due_at = models.DateTimeField()
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PLANNED)
+    # The next time a sweep looks at it: the due time, a retry, a recheck of stock.
+    next_attempt_at = models.DateTimeField()
+    # The ceiling: never charge more than the reminder said.
+    quoted_total = models.PositiveBigIntegerField(null=True, blank=True)
+    quoted_at = models.DateTimeField(null=True, blank=True)
+    # Which quote the latest reminder told, and the mail that told it; it counts once it was sent.
+    notice = models.ForeignKey(
+        "mail.OutboxMessage", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="refill")
+    failed_attempts = models.PositiveSmallIntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    paid_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "orders_refill"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="paid") | Q(paid_at__isnull=False, order__isnull=False),
+                name="orders_refill_paid_has_order",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at", "id"],
+                condition=Q(status__in=["planned", "backordered", "dunning"]),
+                name="orders_refill_due",
+            ),
+            models.Index(
+                fields=["claimed_at"],
+                condition=Q(status__in=["claimed", "charging"]),
+                name="orders_refill_in_work",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class BillingCycle(models.Model):
+    """The schedule itself: every subscription that is not cancelled has exactly one open cycle."""
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        PAID = "paid"
+        SKIPPED = "skipped"
+        CANCELLED = "cancelled"
+
+    STATUS_STEPS = {Status.OPEN: {Status.PAID, Status.SKIPPED, Status.CANCELLED}}
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="cycles")
+    index = models.PositiveIntegerField()
+    due_on = models.DateField(help_text="local day of the subscription's time zone")
+    due_at = models.DateTimeField()
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    refill = models.ForeignKey(Refill, on_delete=models.PROTECT, null=True, blank=True, related_name="cycles")
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "orders_billing_cycle"
+        ordering = ["subscription_id", "index"]
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "index"], name="orders_billing_cycle_index"),
+            models.UniqueConstraint(
+                fields=["subscription"], condition=Q(status="open"), name="orders_billing_cycle_one_open"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=Q(status="open", refill__isnull=True),
+                name="orders_billing_cycle_unplanned",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"cycle {self.index} due {self.due_on}"
+
+
+class RefillItem(models.Model):
+    """What a refill holds: the item of a cycle, or something added once."""
+
+    refill = models.ForeignKey(Refill, on_delete=models.PROTECT, related_name="items")
+    cycle = models.OneToOneField(
+        BillingCycle, on_delete=models.PROTECT, null=True, blank=True, related_name="item"
+    )
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+    unit_price = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "orders_refill_item"
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(condition=Q(quantity__gt=0), name="orders_refill_item_quantity")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.variant_id}"

@@ -1,0 +1,34 @@
+"""Staff accounts and customers in the admin."""
+
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+
+from shop.accounts.models import Address, User
+from shop.admin import InlineReadOnly, ShopAdmin, register
+
+
+class AddressInline(InlineReadOnly):
+    model = Address
+    fields = ("name", "line1", "city", "postal_code", "country", "is_default")
+
+
+@register(User)
+class UserAdmin(ShopAdmin, DjangoUserAdmin):
+    list_display = ("email", "name", "is_staff", "is_active", "date_joined")
+    list_filter = ("is_staff", "is_active")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    inlines = (AddressInline,)
+    fieldsets = (
+        (None, {"fields": ("email", "password", "name")}),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("Dates", {"fields": ("date_joined", "last_login", "email_verified_at")}),
+    )
+    readonly_fields = ("date_joined", "last_login", "email_verified_at")
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "password1", "password2")}),)
+
+
+@register(Group)
+class GroupAdmin(ShopAdmin):
+    search_fields = ("name",)
+    filter_horizontal = ("permissions",)

@@ -1,0 +1,92 @@
+"""Serializer building blocks that take nothing on trust."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from shop.api.parsers import FORBIDDEN_CHARACTERS
+from shop.exceptions import InvalidInput
+from shop.money import format_money
+
+
+class StrictSerializer(serializers.Serializer):
+    """Refuses fields it does not know: a client-sent price must not be ignored silently."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            unknown = sorted(set(data) - {name for name, field in self.fields.items() if not field.read_only})
+            if unknown:
+                raise serializers.ValidationError(
+                    {str(name)[:100]: ["This field is not known here."] for name in unknown}, code="unknown_field"
+                )
+        return super().to_internal_value(data)
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """Takes JSON integers only: no "2", no 2.0, no true."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictCharField(serializers.CharField):
+    """Takes JSON strings only."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """Takes true and false only."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class MoneySerializer(serializers.Serializer):
+    """Money in an answer: minor units, currency, and text for people."""
+
+    amount = serializers.IntegerField(help_text="Minor units (pence, cents).")
+    currency = serializers.CharField(help_text="ISO 4217 code.")
+    formatted = serializers.CharField(help_text="For people, e.g. £12.50.")
+
+
+def money(amount: int, currency: str) -> dict[str, Any]:
+    """Return the JSON form of an amount in minor units."""
+    return {"amount": amount, "currency": currency, "formatted": format_money(amount, currency)}
+
+
+def read_query(request: Request, serializer: type[serializers.Serializer], *, also: tuple[str, ...] = ()) -> dict:
+    """Return the validated query parameters of a request.
+
+    `also` names parameters that something else reads (the paginator's).
+    :raises InvalidInput: naming each parameter that is unknown, repeated or wrong.
+    """
+    known = serializer(data={})
+    unknown = sorted(set(request.query_params) - set(known.fields) - {*also, "format"})
+    if unknown:
+        raise InvalidInput(
+            "This list does not take that parameter.",
+            code="unknown_parameter",
+            fields={name[:100]: ["This parameter is not known here."] for name in unknown},
+        )
+    repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
+    if repeated:
+        raise InvalidInput("Give each parameter once.", fields={name: ["Given twice."] for name in repeated})
+    for name, value in request.query_params.items():
+        if FORBIDDEN_CHARACTERS.search(value):
+            raise InvalidInput(
+                "Text must not hold control characters.",
+                code="forbidden_character",
+                fields={name: ["This text holds a control character."]},
+            )
+    bound = serializer(data=request.query_params.dict())
+    bound.is_valid(raise_exception=True)
+    return bound.validated_data

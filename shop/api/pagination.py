@@ -1,0 +1,34 @@
+"""Cursor pages: {"next", "previous", "results"}, 24 a page."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+from shop.exceptions import InvalidInput
+
+
+class CursorPages(CursorPagination):
+    """Pages that stay right while rows come and go."""
+
+    page_size = 24
+    page_size_query_param = "page_size"
+    max_page_size = 100
+    ordering = "id"
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any] | None:
+        size = request.query_params.get(self.page_size_query_param)
+        if size is not None and not (size.isascii() and size.isdigit() and 1 <= int(size[:6]) <= 100):
+            raise InvalidInput("page_size is 1 to 100.", fields={"page_size": ["A whole number, 1 to 100."]})
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (NotFound, ValueError) as error:
+            raise InvalidInput(
+                "This cursor does not belong to this list. Start without one.",
+                fields={"cursor": ["Not a cursor of this list."]},
+            ) from error
+
+
+PAGE_PARAMETERS = ("cursor", "page_size")

@@ -1,0 +1,88 @@
+"""Sending what the outbox holds: safe to run twice, and no mail server failure touches anything else."""
+
+import logging
+from datetime import datetime, timedelta
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+
+from shop.mail.models import OutboxMessage, SuppressedAddress
+
+logger = logging.getLogger(__name__)
+
+# Minutes until the next try; after the last, once a day. A mail is only given up by staff.
+BACKOFF_MINUTES = (1, 2, 5, 15, 30, 60, 180, 360, 720, 1440)
+# While a worker sends, others leave the row alone for this long; a killed worker's row comes back after it.
+SENDING_FOR = timedelta(minutes=2)
+# What the law demands goes out even to an address that bounced before.
+LEGALLY_REQUIRED_KINDS = frozenset({"order_confirmation", "withdrawal_receipt", "recall", "refund"})
+
+
+def deliver(message_id: int, *, at: datetime) -> bool:
+    """Send one mail if it is due and nobody else is sending it; return whether it went out.
+
+    At-least-once: a worker killed between the server's answer and our commit sends again under the same
+    Message-ID, which mail programs show once.
+    """
+    claimed = OutboxMessage.objects.filter(
+        pk=message_id, status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at
+    ).update(next_attempt_at=at + SENDING_FOR)
+    if not claimed:
+        return False
+    message = OutboxMessage.objects.get(pk=message_id)
+    if _is_suppressed(message):
+        _finish(message, status=OutboxMessage.Status.SUPPRESSED, sent_at=None)
+        return False
+    try:
+        _send(message)
+    except (OSError, SMTPException) as error:
+        _try_later(message, error, at)
+        return False
+    _finish(message, status=OutboxMessage.Status.SENT, sent_at=at)
+    return True
+
+
+def due_ids(*, at: datetime, limit: int = 200) -> list[int]:
+    """Return ids of mails that are due, oldest first."""
+    due = OutboxMessage.objects.filter(status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at)
+    return list(due.order_by("next_attempt_at", "pk").values_list("pk", flat=True)[:limit])
+
+
+def deliver_due(*, at: datetime, limit: int = 200) -> int:
+    """Send everything that is due and return how many went out."""
+    return sum(deliver(message_id, at=at) for message_id in due_ids(at=at, limit=limit))
+
+
+def _is_suppressed(message: OutboxMessage) -> bool:
+    if message.kind in LEGALLY_REQUIRED_KINDS:
+        return False
+    return SuppressedAddress.objects.filter(email__iexact=message.to).exists()
+
+
+def _send(message: OutboxMessage) -> None:
+    mail = EmailMultiAlternatives(
+        subject=message.subject,
+        body=message.text,
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[message.to],
+        headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"},
+    )
+    mail.attach_alternative(message.html, "text/html")
+    mail.send()
+
+
+def _try_later(message: OutboxMessage, error: Exception, at: datetime) -> None:
+    wait = BACKOFF_MINUTES[min(message.attempts, len(BACKOFF_MINUTES) - 1)]
+    OutboxMessage.objects.filter(pk=message.pk, status=OutboxMessage.Status.PENDING).update(
+        attempts=message.attempts + 1,
+        next_attempt_at=at + timedelta(minutes=wait),
+        last_error=f"{type(error).__name__}: {error}"[:500],
+    )
+    logger.warning("mail %s was not sent, next try in %s min: %s", message.pk, wait, type(error).__name__)
+
+
+def _finish(message: OutboxMessage, *, status: str, sent_at: datetime | None) -> None:
+    OutboxMessage.objects.filter(pk=message.pk).update(
+        status=status, sent_at=sent_at, attempts=message.attempts + 1, last_error=""
+    )

@@ -1,0 +1,86 @@
+"""Writing mails down. A mail exists from the moment that its fact is committed, or not at all."""
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
+
+from django.conf import settings
+from django.db import transaction
+from django.template.loader import render_to_string
+
+from shop.mail import tasks
+from shop.mail.models import OutboxMessage
+
+logger = logging.getLogger(__name__)
+
+# One per line, and no control characters: what reaches a header cannot start another one.
+_CONTROL = dict.fromkeys([*range(32), 127])
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a builder makes: words only, addressed by the caller."""
+
+    kind: str
+    subject_key: str
+    occasion: str
+    subject: str
+    template: str
+    context: dict[str, object]
+    locale: str = "en-gb"
+
+
+def enqueue(letter: Letter, *, to: str, at: datetime) -> OutboxMessage | None:
+    """Write a mail to the outbox, in the caller's transaction, and wake the delivery after commit.
+
+    Returns None when the same (kind, subject_key, occasion) was written before: the documented duplicate.
+    """
+    rendered = render(letter)
+    message, created = OutboxMessage.objects.get_or_create(
+        kind=letter.kind,
+        subject_key=letter.subject_key,
+        occasion=letter.occasion,
+        defaults={
+            "to": to,
+            "subject": letter.subject.translate(_CONTROL)[:200],
+            "text": rendered["text"],
+            "html": rendered["html"],
+            "locale": letter.locale,
+            "message_id": _message_id(),
+            "next_attempt_at": at,
+            "created_at": at,
+        },
+    )
+    if not created:
+        return None
+    transaction.on_commit(lambda: nudge(message.pk), robust=True)
+    return message
+
+
+def render(letter: Letter) -> dict[str, str]:
+    """Return the text and HTML bodies of a letter, for the outbox and for the preview page."""
+    context = {
+        "shop_name": settings.SHOP_NAME,
+        "base_url": settings.BASE_URL,
+        "subject": letter.subject,
+        **letter.context,
+    }
+    return {
+        "text": render_to_string(f"{letter.template}.txt", context).strip() + "\n",
+        "html": render_to_string(f"{letter.template}.html", context),
+    }
+
+
+def nudge(message_id: int) -> None:
+    """Wake the worker for one mail. Only a wake-up: when it is lost, the sweep finds the row."""
+    try:
+        tasks.deliver_message.delay(message_id)
+    except tasks.BROKER_ERRORS as error:
+        logger.warning("mail %s waits for the sweep: %s", message_id, error)
+
+
+def _message_id() -> str:
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    return f"<{uuid.uuid4()}@{domain}>"

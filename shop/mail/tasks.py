@@ -1,0 +1,22 @@
+"""Celery's door to the outbox."""
+
+from celery import shared_task
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from shop.clock import reading
+from shop.mail import delivery
+
+BROKER_ERRORS = (OperationalError, RedisError, OSError)
+
+
+@shared_task(name="mail.deliver_message")
+def deliver_message(message_id: int) -> None:
+    """Send one mail."""
+    delivery.deliver(message_id, at=reading.now())
+
+
+@shared_task(name="mail.sweep_outbox")
+def sweep_outbox() -> None:
+    """Send whatever is due: lost wake-ups and retries."""
+    delivery.deliver_due(at=reading.now())

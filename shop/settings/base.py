@@ -1,0 +1,239 @@
+"""Settings shared by every deployment. The environment is read here and in the files beside this one only."""
+
+from datetime import timedelta
+
+import dj_database_url
+
+from shop.settings.environment import BASE_DIR, env
+
+# --- who we are -------------------------------------------------------------------------------------------
+SHOP_NAME = env.str("SHOP_NAME", "Stillwater Magnesium")
+BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+# Names the deployment that this database belongs to. A dump restored elsewhere carries the old name and
+# charges nobody: see orders.subscriptions.guards.
+DEPLOYMENT_NAME = env.str("DEPLOYMENT_NAME", "local")
+STAFF_ALERT_EMAILS = env.list("STAFF_ALERT_EMAILS", ["staff@shop.example"])
+
+# --- Django -----------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "shop.apps.ShopConfig",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prose_editor",
+    "django_htmx",
+    "csp",
+    "shop.clock",
+    "shop.mail",
+    "shop.api",
+    "shop.accounts",
+    "shop.storefront",
+    "catalog",
+    "orders",
+    "content",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+ASGI_APPLICATION = "shop.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "shop.storefront.context.storefront",
+            ],
+        },
+    },
+]
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+SHOP_TIME_ZONE = env.str("SHOP_TIME_ZONE", "Europe/London")
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [("shop", BASE_DIR / "shop" / "storefront" / "static")]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# --- data stores ------------------------------------------------------------------------------------------
+LOCK_TIMEOUT_MS = 3000
+
+
+def database(url: str) -> dict:
+    """Return Django's DATABASES entry for a PostgreSQL URL, with a psycopg pool and a lock timeout."""
+    options = {
+        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 12), "timeout": 10},
+        "options": f"-c lock_timeout={LOCK_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
+    }
+    parsed = dj_database_url.parse(url)
+    return {**parsed, "CONN_MAX_AGE": 0, "ATOMIC_REQUESTS": False, "OPTIONS": options}
+
+
+REDIS_SOCKET_TIMEOUT_S = 1.0
+
+
+def caches(redis_url: str) -> dict:
+    """Return Django's CACHES for reads that may be lost; limits and dates never live here."""
+    return {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": redis_url,
+            "OPTIONS": {
+                "socket_connect_timeout": REDIS_SOCKET_TIMEOUT_S,
+                "socket_timeout": REDIS_SOCKET_TIMEOUT_S,
+            },
+        }
+    }
+
+
+# --- Celery -----------------------------------------------------------------------------------------------
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = True
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Publishing a wake-up may cost a request at most about a second when Redis is gone: the row is swept later.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": REDIS_SOCKET_TIMEOUT_S,
+    "socket_timeout": 5.0,
+    "visibility_timeout": 600,
+}
+
+# --- Stripe -----------------------------------------------------------------------------------------------
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", "")
+STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", "")
+STRIPE_JS_URL = env.str("STRIPE_JS_URL", "https://js.stripe.com/endive/stripe.js")
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", [])
+STRIPE_WEBHOOK_TOLERANCE_S = 300
+# At the till: short, one deadline, never retried. In the background: patient, retried.
+STRIPE_TILL_TIMEOUTS_S = (
+    env.float("STRIPE_TILL_CONNECT_TIMEOUT", 2.0),
+    env.float("STRIPE_TILL_READ_TIMEOUT", 3.0),
+)
+STRIPE_BACKGROUND_TIMEOUTS_S = (
+    env.float("STRIPE_BACKGROUND_CONNECT_TIMEOUT", 3.05),
+    env.float("STRIPE_BACKGROUND_READ_TIMEOUT", 20.0),
+)
+STRIPE_BACKGROUND_RETRIES = env.int("STRIPE_BACKGROUND_RETRIES", 2)
+STRIPE_BACKGROUND_RATE_PER_S = env.int("STRIPE_BACKGROUND_RATE_PER_S", 20)
+
+# --- the shop's own rules -----------------------------------------------------------------------------------
+HOLD_FOR = timedelta(minutes=15)
+SUPPORTED_CURRENCIES = ["GBP", "EUR", "USD"]
+DEFAULT_CURRENCY = "GBP"
+DEFAULT_COUNTRY = "GB"
+REFILL_REMINDER_DAYS = 5
+REFILL_REMINDER_DAYS_SHORT = 2
+REFILL_NOTICE_FOR = timedelta(hours=48)
+REFILLS_ENABLED = env.bool("REFILLS_ENABLED", True)
+TERMS_VERSION = "2026-11"
+# Multiplies every rate limit: a test host that sends many requests from one address raises it.
+RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+SIGNED_LINK_MAX_AGE = timedelta(days=180)
+CLOCK_CAN_MOVE = False
+
+# --- API ----------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["shop.api.permissions.DenyAll"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["shop.api.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "shop.api.pagination.CursorPages",
+    "DEFAULT_SCHEMA_CLASS": "shop.api.schema.ShopSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["shop.api.throttles.BurstThrottle"],
+    "DEFAULT_FILTER_BACKENDS": [],
+    "EXCEPTION_HANDLER": "shop.api.errors.problem_handler",
+    "NUM_PROXIES": TRUSTED_PROXY_COUNT,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+API_MAX_BODY_BYTES = 256 * 1024
+API_MAX_JSON_DEPTH = 32
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{SHOP_NAME} API",
+    "DESCRIPTION": "Products, carts, checkout, orders, refills and articles of the shop.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+}
+
+# --- security -----------------------------------------------------------------------------------------------
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- admin --------------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": SHOP_NAME,
+    "SITE_HEADER": SHOP_NAME,
+    "SITE_SYMBOL": "spa",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+}
