@@ -188,7 +188,9 @@ class BundleComponent(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["bundle", "variant"], name="catalog_bundle_component_once"),
-            models.CheckConstraint(condition=models.Q(quantity__gt=0), name="catalog_bundle_component_quantity"),
+            models.CheckConstraint(
+                condition=models.Q(quantity__gt=0), name="catalog_bundle_component_quantity"
+            ),
             models.CheckConstraint(
                 condition=~models.Q(bundle=models.F("variant")), name="catalog_bundle_component_not_itself"
             ),
