@@ -1,4 +1,4 @@
-"""Celery: the app, and the beat table read as a timetable.
+"""Celery: the app. Its timetable is CELERY_BEAT_SCHEDULE in the settings.
 
 Each entry only wakes a sweep over rows; firing twice, late or never changes nothing but the time.
 """
