@@ -46,6 +46,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "shop.api.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -236,17 +237,4 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
-}
-
-# --- the beat table -----------------------------------------------------------------------------------------
-# Each entry wakes a sweep over rows; firing twice, late or never changes nothing but the time.
-CELERY_BEAT_SCHEDULE = {
-    "send the mails that wait": {"task": "mail.sweep_outbox", "schedule": 10.0},
-    "work off Stripe's events": {"task": "orders.sweep_webhook_events", "schedule": 10.0},
-    "charge the refills that are due": {"task": "orders.dispatch_due_refills", "schedule": 15.0},
-    "plan the coming refills": {"task": "orders.plan_refills", "schedule": 15.0},
-    "ask Stripe about silent payments": {"task": "orders.reconcile", "schedule": 60.0},
-    "release expired holds": {"task": "catalog.release_expired_holds", "schedule": 60.0},
-    "take aged lots off sale": {"task": "catalog.age_out_lots", "schedule": 3600.0},
-    "publish scheduled articles": {"task": "content.publish_due", "schedule": 30.0},
 }
