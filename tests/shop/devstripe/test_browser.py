@@ -5,15 +5,23 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+
 
 from shop.devstripe.server import Server
 
+playwright = pytest.importorskip("playwright.sync_api")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine"),
+]
 PAGE = """<!doctype html><html lang=en><title>Pay</title><body><form id=form><div id=element></div>
 <button id=pay>Pay</button></form><p id=result></p><script src="BASE/endive/stripe.js"></script>
 <script src="/shop.js"></script>"""
@@ -64,22 +72,22 @@ def shop(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+def tab() -> "Iterator[Page]":
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser.new_page(viewport={"width": 480, "height": 720})
         browser.close()
 
 
 @pytest.fixture
-def complaints(tab: Page) -> list[str]:
+def complaints(tab: "Page") -> list[str]:
     found: list[str] = []
     tab.on("console", lambda message: found.append(message.text) if "olicy" in message.text else None)
     tab.on("pageerror", lambda error: found.append(str(error)))
     return found
 
 
-def fill(tab: Page, shop: str, secret: str, number: str) -> None:
+def fill(tab: "Page", shop: str, secret: str, number: str) -> None:
     tab.goto(f"{shop}/?secret={secret}")
     tab.get_by_label("Card number").fill(number)
     tab.locator("input[name=expiry]").fill("12 / 34")
@@ -93,7 +101,7 @@ def new_payment(v1: Any) -> Any:
     )
 
 
-def test_a_card_is_typed_and_paid(tab: Page, shop: str, v1: Any, complaints: list[str]) -> None:
+def test_a_card_is_typed_and_paid(tab: "Page", shop: str, v1: Any, complaints: list[str]) -> None:
     intent = new_payment(v1)
 
     fill(tab, shop, intent.client_secret, "4242424242424242")
@@ -104,7 +112,7 @@ def test_a_card_is_typed_and_paid(tab: Page, shop: str, v1: Any, complaints: lis
     assert complaints == []
 
 
-def test_a_decline_and_a_typing_mistake_are_told(tab: Page, shop: str, v1: Any) -> None:
+def test_a_decline_and_a_typing_mistake_are_told(tab: "Page", shop: str, v1: Any) -> None:
     intent = new_payment(v1)
 
     fill(tab, shop, intent.client_secret, "4000000000009995")
@@ -121,7 +129,7 @@ def test_a_decline_and_a_typing_mistake_are_told(tab: Page, shop: str, v1: Any) 
     [("Complete", "succeeded", "succeeded"), ("Fail", "failed", "requires_payment_method")],
 )
 def test_3d_secure_comes_back_to_the_shop(
-    tab: Page, shop: str, v1: Any, button: str, outcome: str, status: str
+    tab: "Page", shop: str, v1: Any, button: str, outcome: str, status: str
 ) -> None:
     intent = new_payment(v1)
     fill(tab, shop, intent.client_secret, "4000000000003220")
@@ -134,7 +142,7 @@ def test_3d_secure_comes_back_to_the_shop(
     assert v1.payment_intents.retrieve(intent.id).status == status
 
 
-def test_a_card_is_saved_by_choosing_a_test_card(tab: Page, shop: str, v1: Any) -> None:
+def test_a_card_is_saved_by_choosing_a_test_card(tab: "Page", shop: str, v1: Any) -> None:
     customer = v1.customers.create({}).id
     intent = v1.setup_intents.create({"customer": customer})
     tab.goto(f"{shop}/?secret={intent.client_secret}")
@@ -148,7 +156,7 @@ def test_a_card_is_saved_by_choosing_a_test_card(tab: Page, shop: str, v1: Any) 
     assert v1.customers.payment_methods.list(customer).data[0].card.last4 == "4242"
 
 
-def test_the_overview_shows_what_was_paid(tab: Page, server: Server, v1: Any) -> None:
+def test_the_overview_shows_what_was_paid(tab: "Page", server: Server, v1: Any) -> None:
     paid = v1.payment_intents.create(
         {"amount": 2000, "currency": "gbp", "payment_method": "pm_card_visa", "confirm": True}
     )

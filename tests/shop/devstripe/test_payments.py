@@ -27,7 +27,11 @@ def test_a_payment_is_created_unconfirmed_and_confirmed_later(v1: Any) -> None:
 
     paid = v1.payment_intents.confirm(created.id, {"payment_method": "pm_card_visa"})
 
-    assert (created.status, paid.status, paid.amount_received) == ("requires_payment_method", "succeeded", 2000)
+    assert (created.status, paid.status, paid.amount_received) == (
+        "requires_payment_method",
+        "succeeded",
+        2000,
+    )
     charge = v1.charges.retrieve(paid.latest_charge, {"expand": ["balance_transaction", "customer"]})
     assert charge.metadata["order_id"] == "A1"
     assert (charge.balance_transaction.fee, charge.balance_transaction.net) == (50, 1950)
@@ -219,5 +223,3 @@ def test_a_payment_may_process_for_a_while(v1: Any, server: Server) -> None:
 
     assert held.status == "processing"
     wait_for(lambda: v1.payment_intents.retrieve(held.id).status == "succeeded")
-
-

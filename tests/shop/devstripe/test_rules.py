@@ -18,7 +18,11 @@ OPEN = {"amount": 2000, "currency": "gbp"}
     ("change", "code", "param"),
     [
         ({"colour": "blue"}, "parameter_unknown", "colour"),
-        ({"shipping": {"name": "T", "address": {"lane": "1"}}}, "parameter_unknown", "shipping[address][lane]"),
+        (
+            {"shipping": {"name": "T", "address": {"lane": "1"}}},
+            "parameter_unknown",
+            "shipping[address][lane]",
+        ),
         ({"amount": "ten"}, "parameter_invalid_integer", "amount"),
         ({"amount": 29}, "amount_too_small", "amount"),
         ({"amount": 100_000_000}, "amount_too_large", "amount"),
@@ -30,7 +34,11 @@ OPEN = {"amount": 2000, "currency": "gbp"}
         ({"metadata": {"k": "v" * 501}}, None, "metadata[k]"),
         ({"metadata": {f"k{n}": "v" for n in range(51)}}, None, "metadata"),
         ({"setup_future_usage": "sometimes"}, None, "setup_future_usage"),
-        ({"payment_method_types": ["card"]}, "payment_method_types_no_longer_supported", "payment_method_types"),
+        (
+            {"payment_method_types": ["card"]},
+            "payment_method_types_no_longer_supported",
+            "payment_method_types",
+        ),
         ({"expand": ["colour"]}, None, "expand"),
         ({"automatic_payment_methods": "yes"}, None, "automatic_payment_methods"),
     ],
@@ -131,7 +139,9 @@ def test_two_at_once_with_one_key_make_one_payment(v1: Any, server: Server) -> N
 
     def attempt(_: int) -> int:
         try:
-            return client_of(server).payment_intents.create(OPEN, {"idempotency_key": "k-4"}).last_response.code
+            return (
+                client_of(server).payment_intents.create(OPEN, {"idempotency_key": "k-4"}).last_response.code
+            )
         except stripe.StripeError as error:
             return error.http_status
 
