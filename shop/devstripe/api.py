@@ -8,8 +8,8 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 
 from . import errors, form, idempotency, listing, parameters, routes
@@ -28,7 +28,7 @@ class Request:
     method: str
     path: str
     query: str
-    headers: Mapping[str, str]
+    headers: Message
     body: str
 
 
@@ -146,7 +146,7 @@ def _carry_out(ctx: Context, operation: str, ids: tuple[str, ...], params: dict[
     return answer
 
 
-def _is_publishable(headers: Mapping[str, str]) -> bool:
+def _is_publishable(headers: Message) -> bool:
     """Return whether the request's key is a publishable one.
 
     :raises ApiError: 401 without a test key; live keys are refused.
@@ -154,7 +154,8 @@ def _is_publishable(headers: Mapping[str, str]) -> bool:
     key = _key(headers.get("Authorization") or "")
     if not key:
         raise errors.unauthorized(
-            "You did not provide an API key. You need to provide your API key in the Authorization header, using "
+            "You did not provide an API key. You need to provide your API key in the "
+            "Authorization header, using "
             "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
         )
     if LIVE_KEY.match(key):

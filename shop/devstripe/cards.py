@@ -24,8 +24,9 @@ class Decline:
 class Card:
     """A test card.
 
-    `authenticate` says when 3-D Secure is asked for: "never", "if_requested", "on_session" (also off session, unless the card was
-    set up), "unless_set_up", "on_session_only" (the card counts as set up), or "always".
+    `authenticate` says when 3-D Secure is asked for: "never", "if_requested", "on_session"
+    (also off session, unless the card was set up), "unless_set_up", "on_session_only" (the card counts as
+    set up), or "always".
     """
 
     number: str
@@ -75,7 +76,8 @@ AUTHENTICATION = Decline(
 NOT_PUBLISHED = Decline(
     "card_declined",
     "test_mode_live_card",
-    "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test "
+    "Your card was declined. Your request was in test mode, but used a non test card. For a "
+    "list of valid test "
     "cards, visit: https://docs.stripe.com/testing.",
 )
 WRONG_NUMBER = Decline("incorrect_number", None, "Your card number is incorrect.")

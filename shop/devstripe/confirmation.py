@@ -1,4 +1,4 @@
-"""What confirming a PaymentIntent and a SetupIntent have in common: the card, the challenge, the client's view."""
+"""What confirming a PaymentIntent and a SetupIntent have in common: the card, the challenge, the view."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from . import cards, errors, payment_methods
 from .context import Context, new_id, public
 from .store import Obj
 
-NOT_AUTHENTICATED = "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+NOT_AUTHENTICATED = (
+    "We are unable to authenticate your payment method. Please choose a different payment method and try "
+    "again."
+)
 CLIENT_FIELDS = (
-    "id", "object", "amount", "amount_details", "automatic_payment_methods", "canceled_at", "cancellation_reason",
+    "id", "object", "amount", "amount_details", "automatic_payment_methods", "canceled_at",
+    "cancellation_reason",
     "capture_method", "client_secret", "confirmation_method", "created", "currency", "description",
-    "last_payment_error", "last_setup_error", "livemode", "next_action", "payment_method", "payment_method_types",
+    "last_payment_error", "last_setup_error", "livemode", "next_action", "payment_method",
+    "payment_method_types",
     "processing", "receipt_email", "setup_future_usage", "shipping", "source", "status", "usage",
 )  # fmt: skip
 NAMES = {"payment_intent": "PaymentIntent", "setup_intent": "SetupIntent"}
@@ -28,7 +33,8 @@ def client_secret(id: str) -> str:
 def automatic_methods(params: dict[str, Any]) -> Obj | None:
     """Return the object's `automatic_payment_methods` from the parameter, None when it was not given.
 
-    Not given means the dashboard's choice, which here is cards alone: nothing redirects, no return_url is needed.
+    Not given means the dashboard's choice, which here is cards alone: nothing redirects,
+    and no return_url is needed.
     """
     given = params.get("automatic_payment_methods")
     if not given or not given.get("enabled"):
@@ -62,7 +68,7 @@ def check_secret(ctx: Context, intent: Obj, params: dict[str, Any]) -> None:
 
 def unexpected_state(intent: Obj, message: str) -> errors.ApiError:
     """Return the 400 for a step the intent's status does not allow; the intent comes with it."""
-    more = {intent["object"]: public(intent)}
+    more: dict[str, Any] = {intent["object"]: public(intent)}
     return errors.refused(message, f"{intent['object']}_unexpected_state", **more)
 
 
@@ -95,7 +101,8 @@ def check_return_url(ctx: Context, intent: Obj, params: dict[str, Any]) -> None:
     if ctx.publishable or params.get("use_stripe_sdk"):
         return
     text = (
-        f"This {NAMES[intent['object']]} is configured to accept payment methods enabled in your Dashboard. Because "
+        f"This {NAMES[intent['object']]} is configured to accept payment methods enabled in your "
+        f"Dashboard. Because "
         "some of these payment methods might redirect your customer off of your page, you must provide a "
         "`return_url`. If you don't want to accept redirect-based payment methods, set "
         "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to "

@@ -63,7 +63,7 @@ class Context:
         data: dict[str, Any] = {"object": public(obj)}
         if previous is not None:
             data["previous_attributes"] = copy(previous)
-        event = {
+        event: Obj = {
             "id": new_id("evt"),
             "object": "event",
             "api_version": parameters.API_VERSION,

@@ -154,7 +154,10 @@ def _reissue(ctx: Context, given: Given, event: str) -> Obj:
 
 
 def totals(store: Store) -> dict[str, dict[str, int]]:
-    """Return captured, refunded and disputed money per currency, in minor units; failed refunds do not count."""
+    """Return captured, refunded and disputed money per currency, in minor units.
+
+    Failed refunds do not count.
+    """
     sums: dict[str, Counter[str]] = {}
     for charge in store.newest("charge"):
         sums.setdefault(charge["currency"], Counter())["captured"] += charge["amount_captured"]

@@ -10,7 +10,8 @@ from .context import Context, merge_metadata, new_id, public
 from .store import Obj
 
 PLAIN = (
-    "address", "description", "email", "name", "phone", "shipping", "preferred_locales", "tax_exempt", "balance",
+    "address", "description", "email", "name", "phone", "shipping", "preferred_locales",
+    "tax_exempt", "balance",
     "business_name", "individual_name",
 )  # fmt: skip
 SESSION_SECONDS = 1_800

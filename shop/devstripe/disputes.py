@@ -16,9 +16,11 @@ EVIDENCE = (
     "access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure",
     "cancellation_rebuttal", "customer_communication", "customer_email_address", "customer_name",
     "customer_purchase_ip", "customer_signature", "duplicate_charge_documentation",
-    "duplicate_charge_explanation", "duplicate_charge_id", "enhanced_evidence", "product_description", "receipt",
+    "duplicate_charge_explanation", "duplicate_charge_id", "enhanced_evidence",
+    "product_description", "receipt",
     "refund_policy", "refund_policy_disclosure", "refund_refusal_explanation", "service_date",
-    "service_documentation", "shipping_address", "shipping_carrier", "shipping_date", "shipping_documentation",
+    "service_documentation", "shipping_address", "shipping_carrier", "shipping_date",
+    "shipping_documentation",
     "shipping_tracking_number", "uncategorized_file", "uncategorized_text",
 )  # fmt: skip
 
@@ -88,7 +90,8 @@ def listed(ctx: Context, params: dict[str, Any]) -> Obj:
 def update(ctx: Context, params: dict[str, Any], id: str) -> Obj:
     """POST /v1/disputes/:id: keep evidence, and with `submit` (the default) hand it to the bank.
 
-    Evidence `winning_evidence` or `losing_evidence` decides the case a moment later; any other leaves it open.
+    Evidence `winning_evidence` or `losing_evidence` decides the case a moment later; any other
+    leaves it open.
     :raises ApiError: 400 once the dispute is past evidence.
     """
     dispute = _open(ctx, id)

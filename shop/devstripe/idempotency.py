@@ -97,7 +97,8 @@ def _id(key: str) -> str:
 
 def _in_use(key: str) -> errors.ApiError:
     text = (
-        f"There is currently another in-progress request using this Idempotent Key ({key}). That probably means "
+        f"There is currently another in-progress request using this Idempotent Key ({key}). That "
+        f"probably means "
         "you submitted twice, and the other request is still going through. Please try again later."
     )
     return errors.ApiError(409, text, type="idempotency_error", code="idempotency_key_in_use", executed=False)
@@ -105,7 +106,8 @@ def _in_use(key: str) -> errors.ApiError:
 
 def _misused(key: str, how: str) -> errors.ApiError:
     text = (
-        f"Keys for idempotent requests can only be used {how}. Try using a key other than '{key}' if you meant to "
+        f"Keys for idempotent requests can only be used {how}. Try using a key other than "
+        f"'{key}' if you meant to "
         "execute a different request."
     )
     return errors.ApiError(400, text, type="idempotency_error", executed=False)

@@ -89,7 +89,10 @@ def create(ctx: Context, params: dict[str, Any]) -> Obj:
     if not params.get("confirm"):
         for name in ONLY_WITH_CONFIRM:
             if name in params and name != "use_stripe_sdk":
-                text = f"The parameter `{name}` cannot be passed when creating a PaymentIntent unless `confirm` is true."
+                text = (
+                    f"The parameter `{name}` cannot be passed when creating a PaymentIntent "
+                    f"unless `confirm` is true."
+                )
                 raise errors.bad_parameter(name, text)
     intent = _new(ctx, params)
     _apply(ctx, intent, params)
@@ -117,7 +120,10 @@ def _apply(ctx: Context, intent: Obj, params: dict[str, Any]) -> None:
                 intent[name] = None
     for name in ("statement_descriptor", "statement_descriptor_suffix"):
         if intent[name] and not DESCRIPTOR.match(intent[name]):
-            text = "The statement descriptor must have 1 to 22 characters, one letter, and none of < > \\ ' \" *."
+            text = (
+                "The statement descriptor must have 1 to 22 characters, one letter, and none "
+                "of < > \\ ' \" *."
+            )
             raise errors.bad_parameter(name, text)
     merge_metadata(intent, params.get("metadata"))
     confirmation.choose_method(ctx, intent, params)
@@ -138,7 +144,8 @@ def _require_method(intent: Obj) -> None:
     if intent["payment_method"]:
         return
     text = (
-        "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
+        "You cannot confirm this PaymentIntent because it's missing a payment method. You can "
+        "either update the "
         "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
         "payment method or ConfirmationToken."
     )
@@ -161,7 +168,8 @@ def update(ctx: Context, params: dict[str, Any], id: str) -> Obj:
     late = [name for name in params if name not in (*ANY_TIME, "expand")]
     if late and found["status"] not in OPEN:
         text = (
-            f"This PaymentIntent's {late[0]} could not be updated because it has a status of {found['status']}. "
+            f"This PaymentIntent's {late[0]} could not be updated because it has a status of "
+            f"{found['status']}. "
             f"You may only update the {late[0]} of a PaymentIntent with one of the following statuses: "
             f"{', '.join(OPEN)}."
         )
@@ -208,9 +216,13 @@ def _recheck_method(ctx: Context, intent: Obj) -> None:
 
 def _why_not(intent: Obj) -> str:
     if intent["status"] == "succeeded":
-        return "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed."
+        return (
+            "You cannot confirm this PaymentIntent because it has already succeeded after "
+            "being previously confirmed."
+        )
     return (
-        f"You cannot confirm this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
+        f"You cannot confirm this PaymentIntent because it has a status of {intent['status']}. "
+        f"Only a PaymentIntent "
         f"with one of the following statuses may be confirmed: {', '.join(OPEN)}."
     )
 
@@ -223,7 +235,8 @@ def cancel(ctx: Context, params: dict[str, Any], id: str) -> Obj:
     found = ctx.find("payment_intent", id, "intent")
     if found["status"] not in CANCELLABLE or found["status"] == "processing":
         text = (
-            f"You cannot cancel this PaymentIntent because it has a status of {found['status']}. Only a PaymentIntent "
+            f"You cannot cancel this PaymentIntent because it has a status of {found['status']}. "
+            f"Only a PaymentIntent "
             f"with one of the following statuses may be canceled: {', '.join(CANCELLABLE)}."
         )
         raise confirmation.unexpected_state(found, text)
@@ -251,7 +264,9 @@ def capture(ctx: Context, params: dict[str, Any], id: str) -> Obj:
             "PaymentIntent with one of the following statuses may be captured: requires_capture."
         )
         raise confirmation.unexpected_state(found, text)
-    amount = params.get("amount_to_capture", found["amount_capturable"])
+    amount: int = found["amount_capturable"]
+    if "amount_to_capture" in params:
+        amount = params["amount_to_capture"]
     if not 1 <= amount <= found["amount_capturable"]:
         text = f"The amount to capture must lie between 1 and {found['amount_capturable']}."
         raise errors.refused(text, "amount_too_large", "amount_to_capture")

@@ -50,9 +50,12 @@ def challenge(intent: Obj, query: str) -> str:
     action = html.escape(f"/hooks/3ds/{intent['id']}?{query}")
     return shell(
         "3-D Secure test page",
-        f"<section class=card><h1>3-D Secure test page</h1><p>Your test bank asks you to confirm <b>{what}</b>.</p>"
-        f'<form method=post action="{action}"><button class=primary name=outcome value=complete>Complete</button>'
-        "<button name=outcome value=fail>Fail</button></form><p class=small>Test mode: no bank is involved, and no "
+        f"<section class=card><h1>3-D Secure test page</h1><p>Your test bank asks you to confirm "
+        f"<b>{what}</b>.</p>"
+        f'<form method=post action="{action}"><button class=primary name=outcome '
+        f"value=complete>Complete</button>"
+        "<button name=outcome value=fail>Fail</button></form><p class=small>Test mode: no bank "
+        "is involved, and no "
         "money moves.</p></section>",
     )
 
@@ -87,7 +90,8 @@ def overview(store: Store) -> str:
     with store.lock:
         sums = control.totals(store)
         facts = "".join(
-            f"<li><b>{money(row['captured'], currency)}</b> captured, {money(row['refunded'], currency)} refunded, "
+            f"<li><b>{money(row['captured'], currency)}</b> captured, "
+            f"{money(row['refunded'], currency)} refunded, "
             f"{money(row['disputed'], currency)} disputed</li>"
             for currency, row in sums.items()
         )

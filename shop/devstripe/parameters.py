@@ -1,6 +1,7 @@
 """Strict checks of parameters and `expand[]` paths against Stripe's own description (`parameters.json`).
 
-The table is cut from Stripe's OpenAPI file (MIT, Copyright Stripe, Inc.); methods other than cards are not described.
+The table is cut from Stripe's OpenAPI file (MIT, Copyright Stripe, Inc.); methods other than
+cards are not described.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ def _unknown(param: str, name: str, known: dict[str, Any]) -> errors.ApiError:
 
 def _empty(where: str) -> errors.ApiError:
     text = (
-        f"You passed an empty string for '{where}'. We assume empty values are an attempt to unset a parameter; "
+        f"You passed an empty string for '{where}'. We assume empty values are an attempt to "
+        f"unset a parameter; "
         f"however '{where}' cannot be unset. You should remove '{where}' from your request or supply a "
         "non-empty value."
     )
@@ -200,9 +202,10 @@ def check_expand(operation: str, path: str) -> None:
     if len(levels) > 4:
         raise errors.bad_parameter("expand", "You cannot expand more than 4 levels of a property.")
     for level in levels:
-        kinds = _below(kinds, level)
-        if kinds is None:
+        found = _below(kinds, level)
+        if found is None:
             raise errors.bad_parameter("expand", f"This property cannot be expanded ({path}).")
+        kinds = found
 
 
 def _below(kinds: list[str], level: str) -> list[str] | None:

@@ -206,9 +206,12 @@ def check_usable(method: Obj, customer: str | None, *, attaching: bool = False) 
             raise errors.refused(_foreign(method, customer), param="payment_method")
     elif method["_used"]:
         text = (
-            "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, "
-            "shared with a connected account without Customer attachment, or was detached from a Customer. It "
-            "may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first."
+            "The provided PaymentMethod was previously used with a PaymentIntent without "
+            "Customer attachment, "
+            "shared with a connected account without Customer attachment, or was detached from "
+            "a Customer. It "
+            "may not be used again. To use a PaymentMethod multiple times, you must attach it "
+            "to a Customer first."
         )
         raise errors.refused(text, "payment_method_unexpected_state", "payment_method")
 

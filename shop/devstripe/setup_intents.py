@@ -51,7 +51,10 @@ def create(ctx: Context, params: dict[str, Any]) -> Obj:
     """POST /v1/setup_intents."""
     for name in ONLY_WITH_CONFIRM:
         if name in params and not params.get("confirm"):
-            text = f"The parameter `{name}` cannot be passed when creating a SetupIntent unless `confirm` is true."
+            text = (
+                f"The parameter `{name}` cannot be passed when creating a SetupIntent unless "
+                f"`confirm` is true."
+            )
             raise errors.bad_parameter(name, text)
     intent = _new(ctx, params)
     _apply(ctx, intent, params)
@@ -86,7 +89,8 @@ def _require_method(intent: Obj) -> None:
 def _check_open(intent: Obj, verb: str) -> None:
     if intent["status"] not in OPEN:
         text = (
-            f"You cannot {verb} this SetupIntent because it has a status of {intent['status']}. Only a SetupIntent "
+            f"You cannot {verb} this SetupIntent because it has a status of {intent['status']}. "
+            f"Only a SetupIntent "
             f"with one of the following statuses may be used: {', '.join(OPEN)}."
         )
         raise confirmation.unexpected_state(intent, text)

@@ -1,8 +1,8 @@
 """The store: every object in memory, written through to a small SQLite file of its own.
 
-One lock and one unit of work at a time. Inside `unit()` objects are edited as copies; they replace the originals
-and reach the file together when the unit ends, or not at all. It is apart from the shop's database on purpose: a
-roll-back there must not undo what "Stripe" did.
+One lock and one unit of work at a time. Inside `unit()` objects are edited as copies; they replace the
+originals and reach the file together when the unit ends, or not at all. It is apart from the shop's database
+on purpose: a roll-back there must not undo what "Stripe" did.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ Obj = dict[str, Any]
 Listener = Callable[[list[Obj]], None]
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS objects (id TEXT PRIMARY KEY, kind TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS objects (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL
+);
 CREATE INDEX IF NOT EXISTS objects_by_seq ON objects (seq);
 """
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-
 from shop.devstripe.server import Server
 
 playwright = pytest.importorskip("playwright.sync_api")

@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from shop.devstripe.server import Server
-from tests.shop.devstripe.harness import call, client_of, wait_for
+from tests.shop.devstripe.harness import call, wait_for
 
 NO_REDIRECTS = {"enabled": True, "allow_redirects": "never"}
 
