@@ -1,4 +1,7 @@
-"""Stripe's form encoding: `a[b][0]=x` and `a[]=x` to nested dicts and lists of strings."""
+"""Stripe's form encoding: `a[b][0]=x` and `a[]=x` to nested dicts of strings.
+
+Lists stay dicts keyed "0", "1", …: only the description of a parameter says which of the two it is.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def decode(text: str) -> dict[str, Any]:
         if not match:
             raise errors.bad_parameter(key, f"Invalid request: the key {key!r} has unbalanced brackets")
         _put(root, [match.group(1), *re.findall(r"\[([^\[\]]*)\]", match.group(2))], key, value)
-    return {name: _lists(value) for name, value in root.items()}
+    return root
 
 
 def _put(root: dict[str, Any], path: list[str], key: str, value: str) -> None:
@@ -35,11 +38,3 @@ def _put(root: dict[str, Any], path: list[str], key: str, value: str) -> None:
     if last in node:
         raise errors.bad_parameter(key, f"Invalid request: {key!r} was given twice")
     node[last] = value
-
-
-def _lists(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if value and all(name.isdigit() for name in value):
-        return [_lists(value[name]) for name in sorted(value, key=int)]
-    return {name: _lists(item) for name, item in value.items()}

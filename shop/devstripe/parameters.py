@@ -125,7 +125,7 @@ def _value(schema: dict[str, Any], value: Any, where: str, at: Version) -> Any:
         return _hash(schema, value, where, at)
     if schema.get("type") == "array":
         return _array(schema, value, where, at)
-    if isinstance(value, dict | list):
+    if isinstance(value, dict):
         raise errors.bad_parameter(where, f"Invalid {schema.get('type', 'string')}: expected a single value")
     return _scalar(schema, value, where)
 
@@ -149,14 +149,16 @@ def _kind(schema: dict[str, Any]) -> str:
 
 
 def _shape(value: Any) -> str:
-    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "scalar"
+    if not isinstance(value, dict):
+        return "scalar"
+    return "array" if value and all(name.isdigit() for name in value) else "object"
 
 
 def _array(schema: dict[str, Any], value: Any, where: str, at: Version) -> list[Any]:
-    if not isinstance(value, list):
+    if _shape(value) != "array":
         raise errors.bad_parameter(where, "Invalid array")
     items = schema.get("items") or {}
-    return [_value(items, item, f"{where}[{index}]", at) for index, item in enumerate(value)]
+    return [_value(items, value[name], f"{where}[{name}]", at) for name in sorted(value, key=int)]
 
 
 def _scalar(schema: dict[str, Any], value: str, where: str) -> Any:

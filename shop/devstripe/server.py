@@ -133,6 +133,8 @@ class Handler(BaseHTTPRequestHandler):
     def _control(self, method: str, path: str, query: str, body: str) -> None:
         try:
             given = json.loads(body or "{}") if method == "POST" else dict(parse_qsl(query))
+            if not isinstance(given, dict):
+                raise errors.bad_parameter("", "Invalid object")
             answer = self.server.control.handle(method, path, given)
         except errors.ApiError as error:
             self._send(error.status, json.dumps(error.body), JSON)

@@ -51,6 +51,13 @@ def test_stripe_s_own_refusals(v1: Any, change: dict[str, Any], code: str | None
     assert v1.payment_intents.list({}).data == []
 
 
+def test_metadata_keys_may_be_numbers(v1: Any) -> None:
+    assert v1.customers.create({"metadata": {"0": "a", "17": "b"}}).metadata.to_dict() == {
+        "0": "a",
+        "17": "b",
+    }
+
+
 def test_a_missing_parameter_is_named(v1: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         v1.payment_intents.create({"amount": 2000})
