@@ -44,12 +44,15 @@ class Result:
 def run(venv: VirtualEnvironment, arguments: Sequence[str]) -> int:
     """Run all checks and tests, or only pytest when it is given arguments; 0 means that all passed."""
     caller = tests_environment(os.environ)
-    with contextlib.suppress(supervisor.Stopped), supervisor.stopping_on_signals():
-        with throwaway_folder() as folder, _servers(venv, caller, folder) as servers:
-            pytest = [str(venv.python), "-m", "pytest", *arguments]
-            if arguments:
-                return foreground(pytest, servers.env)
-            return _run_everything(servers, static_steps(venv, folder), pytest)
+    with (
+        supervisor.until_stopped(),
+        throwaway_folder() as folder,
+        _servers(venv, caller, folder) as servers,
+    ):
+        pytest = [str(venv.python), "-m", "pytest", *arguments]
+        if arguments:
+            return foreground(pytest, servers.env)
+        return _run_everything(servers, static_steps(venv, folder), pytest)
     return 130
 
 

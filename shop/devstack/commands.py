@@ -22,10 +22,9 @@ def run(venv: VirtualEnvironment, caller: Mapping[str, str]) -> int:
             raise StackError(
                 f"The stack is running already at {owner.values()['BASE_URL']}; `make stop` ends it."
             )
-        with _until_stopped():
-            with _whole_stack(venv, caller, owner) as (stack, addresses):
-                say(f"{addresses}\n\nLogs: {LOCAL / 'log'}. Ctrl-C stops everything.")
-                stack.supervise()
+        with supervisor.until_stopped(), _whole_stack(venv, caller, owner) as (stack, addresses):
+            say(f"{addresses}\n\nLogs: {LOCAL / 'log'}. Ctrl-C stops everything.")
+            stack.supervise()
     say("Stopped.")
     return 0
 
@@ -38,9 +37,8 @@ def demo(venv: VirtualEnvironment, caller: Mapping[str, str]) -> int:
         if not is_ours:
             return foreground(argv, _joined(owner, caller))
         say("Starting the stack for the demo …")
-        with _until_stopped():
-            with _whole_stack(venv, caller, owner) as (stack, _):
-                return foreground(argv, stack.env)
+        with supervisor.until_stopped(), _whole_stack(venv, caller, owner) as (stack, _):
+            return foreground(argv, stack.env)
     return 130
 
 
@@ -116,20 +114,12 @@ def _on_servers(
         if not is_ours:
             env = _joined(owner, caller, web_port)
             return foreground(command(env), env)
-        with _until_stopped():
-            with _servers(venv, caller, owner, web_port=port) as servers:
-                # a database that the caller brings is theirs to migrate
-                if prepared and "DATABASE_URL" not in caller:
-                    supervisor.prepare(venv, servers.env)
-                return foreground(command(servers.env), servers.env)
+        with supervisor.until_stopped(), _servers(venv, caller, owner, web_port=port) as servers:
+            # a database that the caller brings is theirs to migrate
+            if prepared and "DATABASE_URL" not in caller:
+                supervisor.prepare(venv, servers.env)
+            return foreground(command(servers.env), servers.env)
     return 130
-
-
-@contextlib.contextmanager
-def _until_stopped() -> Iterator[None]:
-    """Leave the block quietly when a signal asks for it, after the clean-up of everything in it."""
-    with contextlib.suppress(supervisor.Stopped), supervisor.stopping_on_signals():
-        yield
 
 
 def _joined(owner: Ownership, caller: Mapping[str, str], web_port: int | None = None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from shop.devstack.virtualenv import VirtualEnvironment
 QUICK_DEATH_SECONDS = 5.0
 QUICK_DEATHS_OF_WEB = 3
 LONGEST_PAUSE_SECONDS = 30.0
-READY_SECONDS = 90.0
+READY_SECONDS = 60.0
 WORTH_SHOWING = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|^Traceback|\"level\": ?\"(error|critical)\"")
 
 
@@ -27,8 +27,11 @@ class Stopped(BaseException):
 
 
 @contextlib.contextmanager
-def stopping_on_signals() -> Iterator[None]:
-    """Turn the first TERM, Ctrl-C or hang-up into `Stopped`; later ones cannot disturb the stopping."""
+def until_stopped() -> Iterator[None]:
+    """Leave the block quietly, clean-up and all, at the first TERM, Ctrl-C or hang-up.
+
+    Later signals cannot disturb the clean-up.
+    """
     signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
     def stop(*_: object) -> None:
@@ -38,7 +41,8 @@ def stopping_on_signals() -> Iterator[None]:
 
     before = {signum: signal.signal(signum, stop) for signum in signals}
     try:
-        yield
+        with contextlib.suppress(Stopped):
+            yield
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
@@ -111,7 +115,7 @@ class WholeStack:
         The servers are up already.
         """
         web, *others = self.services
-        # beside the preparation: both spend seconds on imports, and nobody hears of the web before it is ready
+        # beside the preparation: both spend seconds on imports; nobody hears of the web before it is ready
         self._start(web)
         prepare(self.venv, self.env)
         asking = self._ask_for_addresses()
