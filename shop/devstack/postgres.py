@@ -107,8 +107,7 @@ class Cluster:
         if not identity.can_reach(folder):
             folder = STATE / folder.name
             _make_open(folder)
-        _make_open(STATE) if identity.is_dropped else None
-        tree = readable_copy(tree, identity, STATE / "pginstall")
+        tree = readable_copy(tree, identity, STATE / "programs")
         return cls(tree, folder / "postgres", port, identity, **options)
 
     def service(self, log: Path) -> Service:
@@ -189,5 +188,6 @@ class Cluster:
 
 def _make_open(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    # whatever the umask is: another user has to walk through
     for place in (folder, STATE, STATE.parent):
         place.chmod(0o755)

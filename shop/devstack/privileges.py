@@ -104,16 +104,30 @@ def unprivileged(*, namespaces: bool | None = None) -> Identity:
 
 
 def readable_copy(tree: Path, identity: Identity, target: Path) -> Path:
-    """Return a tree that the identity can read: the tree itself, or a copy of it under `target`."""
-    if identity.can_reach(tree / "bin" / "postgres"):
+    """Return a tree of programs that the identity can read: the tree itself, or a copy under `target`.
+
+    A wheel's programs find their libraries in the folder `PACKAGE.libs` beside the package, so both are
+    copied and lie to each other as before.
+    """
+    program = tree / "bin" / "postgres"
+    if identity.can_reach(program):
         return tree
+    package = tree.parent
+    copied = target / package.name / tree.name
     mark = target / "copied-from"
-    source = f"{tree} {(tree / 'bin' / 'postgres').stat().st_mtime_ns}"
+    source = f"{tree} {program.stat().st_mtime_ns}"
     if not mark.exists() or mark.read_text(encoding="utf-8") != source:
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(tree, target, symlinks=True)
-        for place in (target, *target.rglob("*")):
-            if not place.is_symlink():
-                place.chmod(place.stat().st_mode | (0o755 if place.is_dir() else 0o444))
+        shutil.copytree(tree, copied, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, target / libraries.name, symlinks=True)
+        _open_to_all(target)
         mark.write_text(source, encoding="utf-8")
-    return target
+    return copied
+
+
+def _open_to_all(folder: Path) -> None:
+    for place in (folder, *folder.rglob("*")):
+        if not place.is_symlink():
+            place.chmod(place.stat().st_mode | (0o755 if place.is_dir() else 0o444))

