@@ -21,6 +21,11 @@ class NothingToRefund(Conflict):
     title = "There is nothing to refund"
 
 
+class RefundedMeanwhile(Conflict):
+    code = "refunded_meanwhile"
+    title = "Something was refunded meanwhile"
+
+
 class RefundTooLarge(InvalidInput):
     code = "refund_too_large"
     title = "More than can be refunded"
@@ -39,6 +44,7 @@ def request_refund(
     amount: int | None = None,
     lines: Mapping[int, int] | None = None,
     with_shipping: bool = False,
+    expected_left: int | None = None,
     reason: str,
     actor: User | None,
     at: datetime,
@@ -46,14 +52,18 @@ def request_refund(
     """Write down a refund; `send` asks Stripe for it afterwards. A refund never implies a restock.
 
     Give `amount` (minor units), or `lines` ({order line id: quantity}) with or without shipping, or neither
-    for everything that is left.
-    :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
+    for everything that is left. `expected_left` is what the asker saw as refundable: a form that is sent twice
+    refunds once.
+    :raises RefundedMeanwhile: if something else is left. :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
     """
     order = Order.objects.select_for_update().get(pk=order.pk)
     payment = Payment.objects.select_for_update().get(order=order)
     left = refundable(payment)
     if left <= 0:
         raise NothingToRefund(f"Order {order.reference} has nothing left to refund.")
+    if expected_left is not None and expected_left != left:
+        now_left = format_money(left, payment.currency)
+        raise RefundedMeanwhile(f"Something was refunded meanwhile; {now_left} is left. Look again.")
     shares = _line_amounts(order, lines or {})
     shipping = order.shipping_total if with_shipping else 0
     wanted = amount if amount is not None else (sum(shares.values()) + shipping if lines else left)
