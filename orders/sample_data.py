@@ -1,4 +1,4 @@
-"""Sample regions: shipping zones, tax rates and fictitious seller identities. Creates what is missing only."""
+"""Sample regions: shipping zones, tax rates, fictitious sellers. Creates what is missing only."""
 
 import json
 from datetime import date, datetime

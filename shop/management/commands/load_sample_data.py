@@ -18,9 +18,7 @@ DEMO_STAFF_PASSWORD = "demo-only"  # noqa: S105 - printed by `make run`, refused
 
 
 class Command(BaseCommand):
-    help = (
-        "Load the sample catalogue, regions, articles and the demo staff login. Creates what is missing only."
-    )
+    help = "Load the sample catalogue, regions, articles and the demo staff login, where missing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--if-empty", action="store_true", help="only when there is no product yet")
