@@ -25,8 +25,8 @@ PAYABLE_AFTER_HOLD = timedelta(minutes=45)
 
 TERMS_TEXT = "I have read the terms of sale and the right of withdrawal, and I order with obligation to pay."
 REFILL_TEXT = (
-    "I agree that the items marked as refill are sent and charged to this card at the interval shown, until I "
-    "cancel. I am told the total by e-mail before every charge, and I can skip, pause or cancel at any time."
+    "I agree that the items marked as refill are sent and charged to this card at the interval shown, until "
+    "I cancel. I am told the total by e-mail before every charge, and can skip, pause or cancel at any time."
 )
 
 

@@ -301,7 +301,7 @@ def _finish(attempt: PaymentAttempt, outcome: str, *, at: datetime, **details: s
 
 def _unavailable(order: Order) -> PaymentUnavailable:
     return PaymentUnavailable(
-        "Our payment service does not answer. Nothing was charged; your order is kept, try again in a moment.",
+        "Our payment service does not answer. Your order is kept: try again in a moment.",
         retry_after=5,
         order=order.reference,
     )

@@ -87,9 +87,7 @@ class CartLineListView(APIView):
         cart = carts.by_token(token)
         body = read_body(request, schemas.LineCreateSerializer)
         refill = Refill(**body["refill"]) if body.get("refill") else None
-        carts.add_line(
-            cart, sku=body["sku"], quantity=body["quantity"], refill=refill, at=reading.now()
-        )
+        carts.add_line(cart, sku=body["sku"], quantity=body["quantity"], refill=refill, at=reading.now())
         return _answer(token, status=201)
 
 
