@@ -53,7 +53,10 @@ class Journey:
         methods = call("GET", f"carts/{self.cart}/shipping-methods")["results"]
         cart = call("PATCH", f"carts/{self.cart}", {"shipping_method": methods[0]["code"]})
         self.stage.need(cart["problems"] == [], f"the cart has problems: {show(cart['problems'])}")
-        lines = [f"{line['quantity']} × {line['sku']} every {line['refill']['count']} weeks" for line in cart["lines"]]
+        lines = [
+            f"{line['quantity']} × {line['sku']} every {line['refill']['count']} weeks"
+            for line in cart["lines"]
+        ]
         self.stage.proof(
             "A guest's cart is filled",
             f"{joined(lines)}; {methods[0]['name']} {methods[0]['price']['formatted']}; "
@@ -78,7 +81,9 @@ class Journey:
         stage.proof("Stripe's webhook came and was worked off", f"event {event[0]}")
         paid = stage.wait_for("the order to be paid", self._paid)
         stage.proof("The order is paid", f"{self.reference}: {paid['status']}, {paid['payment_status']}")
-        stage.need(len(stage.charges_of(self.reference)) == 1, "the ledger has another number of charges than 1")
+        stage.need(
+            len(stage.charges_of(self.reference)) == 1, "the ledger has another number of charges than 1"
+        )
         held = self._reserved()
         stage.need(set(held.values()) == {"allocated"}, f"the stock is not allocated: {held}")
         stage.proof("The stock is allocated", show(held))
@@ -97,17 +102,23 @@ class Journey:
             " WHERE k.email = %s ORDER BY c.due_at",
             self.email,
         )
-        stage.need([row[1] for row in subscriptions] == [FLAKES, OIL], f"two refills expected: {subscriptions}")
+        stage.need(
+            [row[1] for row in subscriptions] == [FLAKES, OIL], f"two refills expected: {subscriptions}"
+        )
         plan = joined([f"{sku} on {due:%-d %B}" for _, sku, due in subscriptions])
         stage.proof("Two refills are planned from one order", plan)
         stage.proof("The clock is moved towards the reminder", stage.manage("move_clock", "--days", "24"))
         refill = stage.wait_for("a refill to be planned", self._refill)
         self._mail("refill_upcoming", f"refill:{refill[0]}", "The reminder is delivered, with its ceiling")
-        stage.proof("The clock is moved to the day", stage.manage("move_clock", "--days", "4", "--hours", "8"))
+        stage.proof(
+            "The clock is moved to the day", stage.manage("move_clock", "--days", "4", "--hours", "8")
+        )
         second = stage.wait_for("the refill to be charged", self._second_order)
         charges = stage.charges_of(second[0])
         stage.need(len(charges) == 1, f"{len(charges)} charges for the refill")
-        stage.need(charges[0]["amount"] == second[1] <= second[2], "the refill cost more than its reminder said")
+        stage.need(
+            charges[0]["amount"] == second[1] <= second[2], "the refill cost more than its reminder said"
+        )
         stage.proof(
             "The running worker charged the refill once",
             f"order {second[0]}: {second[1]} minor units at Stripe and here; reminder said {second[2]}",
