@@ -37,6 +37,12 @@ def refundable(payment: Payment) -> int:
     return payment.amount_received - (counted.aggregate(sum=Sum("amount"))["sum"] or 0)
 
 
+def units_refunded(order: Order) -> dict[int, int]:
+    """Return how many units of each line went back or are on their way, by line id."""
+    counted = RefundLine.objects.filter(order_line__order=order, refund__status__in=StripeRefund.COUNTED)
+    return dict(counted.values_list("order_line_id").annotate(Sum("quantity")).order_by())
+
+
 @transaction.atomic
 def request_refund(
     order: Order,
@@ -52,9 +58,10 @@ def request_refund(
     """Write down a refund; `send` asks Stripe for it afterwards. A refund never implies a restock.
 
     Give `amount` (minor units), or `lines` ({order line id: quantity}) with or without shipping, or neither
-    for everything that is left. `expected_left` is what the asker saw as refundable: a form that is sent twice
-    refunds once.
-    :raises RefundedMeanwhile: if something else is left. :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
+    for everything that is left. `expected_left` is what the asker saw as refundable, so that a form sent
+    twice refunds once.
+    :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
+    :raises RefundedMeanwhile: if what is left is not what was expected.
     """
     order = Order.objects.select_for_update().get(pk=order.pk)
     payment = Payment.objects.select_for_update().get(order=order)
@@ -128,10 +135,10 @@ def waiting_ids(*, limit: int = 100) -> list[int]:
 def _line_amounts(order: Order, lines: Mapping[int, int]) -> dict[int, int]:
     """Return the amount of each line's refunded units: unit by unit, so that all units sum to the line."""
     amounts = {}
+    back = units_refunded(order)
     found = OrderLine.objects.filter(order=order, pk__in=lines)
     for line in found:
-        before = line.refund_lines.filter(refund__status__in=StripeRefund.COUNTED)
-        done = before.aggregate(sum=Sum("quantity"))["sum"] or 0
+        done = back.get(line.pk, 0)
         wanted = lines[line.pk]
         if not 0 < wanted <= line.quantity - done:
             raise RefundTooLarge(

@@ -51,7 +51,7 @@ class EstimatingPaginator(Paginator):
     EXACT_UP_TO = 10_000
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         rows: Any = self.object_list
         counted: int = rows.order_by()[: self.EXACT_UP_TO + 1].count()
         if counted <= self.EXACT_UP_TO:
@@ -80,6 +80,7 @@ class ShopAdmin(ModelAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = EstimatingPaginator
     compressed_fields = True
     warn_unsaved_form = True
@@ -166,10 +167,11 @@ def time_column(field: str, label: str) -> Callable[[Any, Any], str]:
 
 
 def when(moment: datetime | None) -> str:
-    """Return a moment as staff read it: day and time on the shop's own clock on the wall."""
+    """Return a moment as staff read it: day and time of the shop's own time zone, never broken over lines."""
     if moment is None:
         return "–"
-    return date_format(timezone.localtime(moment, ZoneInfo(settings.SHOP_TIME_ZONE)), "j M Y, H:i")
+    local = timezone.localtime(moment, ZoneInfo(settings.SHOP_TIME_ZONE))
+    return date_format(local, "j M Y, H:i").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def badges(*labels: tuple[str, str]) -> SafeString:
@@ -225,7 +227,7 @@ def act(
         "question": question,
         "form": form,
         "opts": meta,
-        "record": record,
+        "object": record,
         "page": page,
     }
     return TemplateResponse(request, "shop/admin/ask.html", context)

@@ -37,7 +37,12 @@ class CartAdmin(ReadOnlyAdmin):
     def get_tables(self, request: HttpRequest, obj: Cart) -> Sequence[Table]:
         found = carts.view(obj, at=reading.now())
         lines = [
-            (line.variant.sku, str(line.variant.product), line.quantity, looks.interval(line.refill_count, line.refill_unit))
+            (
+                line.variant.sku,
+                line.variant.product.name,
+                line.quantity,
+                looks.interval(line.refill_count, line.refill_unit),
+            )
             for line in found.lines
         ]
         total = format_money(found.quote.total, obj.currency)

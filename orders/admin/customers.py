@@ -1,4 +1,4 @@
-"""Who pays, with which card, and what they agreed to."""
+"""Who pays, with which cards, and what they agreed to."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,28 +36,6 @@ class CustomerAdmin(ReadOnlyAdmin):
             Table("Saved cards", ("card", "expires", "saved", "removed"), cards),
             Table("Latest orders", ("reference", "placed", "total", "status"), orders),
         ]
-
-
-@register(SavedCard)
-class SavedCardAdmin(ReadOnlyAdmin):
-    list_display = ("customer", "card", "expires", "created", "removed")
-    list_filter = ("brand",)
-    list_select_related = ("customer",)
-    search_prefixes = {"customer__email__istartswith": str}
-    search_help_text = "The beginning of an e-mail address"
-    fields = ("customer", "card", "expires", "created", "removed")
-    readonly_fields = ("card", "expires", "created", "removed")
-
-    created = time_column("created_at", "saved")
-    removed = time_column("removed_at", "removed")
-
-    @admin.display(description="card", ordering="brand")
-    def card(self, card: SavedCard) -> str:
-        return str(card)
-
-    @admin.display(description="expires")
-    def expires(self, card: SavedCard) -> str:
-        return _expiry(card)
 
 
 @register(Consent)

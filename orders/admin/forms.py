@@ -3,7 +3,12 @@
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldBooleanWidget
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from orders import refunds
 from orders.models import Order, OrderLine
@@ -19,13 +24,12 @@ class RefundRestForm(ReasonForm):
     def __init__(self, *args: Any, order: Order, **kwargs: Any) -> None:
         self.order = order
         self.left = refunds.refundable(order.payment)
-        super().__init__(*args, initial={"expected_left": self.left}, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial["expected_left"] = self.left
 
 
 class RefundPartForm(RefundRestForm):
     """A refund of an amount, or of units of lines and the shipping. Not of both."""
-
-    field_order = ("amount",)
 
     def __init__(self, *args: Any, order: Order, **kwargs: Any) -> None:
         super().__init__(*args, order=order, **kwargs)
@@ -38,8 +42,9 @@ class RefundPartForm(RefundRestForm):
             widget=UnfoldAdminDecimalFieldWidget(),
         )
         self.lines = list(order.lines.all())
+        back = refunds.units_refunded(order)
         for line in self.lines:
-            self.fields[f"line_{line.pk}"] = _units_field(line, order.currency)
+            self.fields[f"line_{line.pk}"] = _units_field(line, back.get(line.pk, 0), order.currency)
         self.fields["with_shipping"] = forms.BooleanField(
             label=f"Shipping too ({format_money(order.shipping_total, order.currency)})",
             required=False,
@@ -72,15 +77,16 @@ class RefundPartForm(RefundRestForm):
 class FindingForm(forms.Form):
     """What a review found."""
 
-    finding = forms.CharField(max_length=200, label="What did you find?", widget=ReasonForm.base_fields["reason"].widget)
+    finding = forms.CharField(label="What did you find?", max_length=200, widget=UnfoldAdminTextInputWidget())
 
 
-def _units_field(line: OrderLine, currency: str) -> forms.IntegerField:
+def _units_field(line: OrderLine, back: int, currency: str) -> forms.IntegerField:
+    already = f", {back} of them refunded already" if back else ""
     return forms.IntegerField(
         label=f"{line.product_name}, {line.variant_name}: units",
-        help_text=f"{line.quantity} bought, {format_money(line.gross, currency)} together.",
+        help_text=f"{line.quantity} bought for {format_money(line.gross, currency)}{already}.",
         min_value=0,
-        max_value=line.quantity,
+        max_value=line.quantity - back,
         required=False,
         widget=UnfoldAdminIntegerFieldWidget(),
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from orders.admin import looks
-from orders.models import Order, OrderLine, Payment
+from orders.models import Order, OrderLine, Payment, StripeRefund
 from shop.admin import Table, badges, when
 from shop.money import format_money
 
@@ -72,7 +72,7 @@ def _refunds(payment: Payment, show: Show) -> Table:
         (
             show(refund.amount),
             badges((refund.status, looks.REFUND[refund.status])),
-            ", ".join(f"{part.quantity} × {part.order_line.sku}" for part in refund.lines.all()) or "an amount",
+            _refunded(refund),
             " ".join(part for part in (refund.reason, refund.failure_reason) if part),
             refund.requested_by or "the shop",
             when(refund.requested_at),
@@ -81,6 +81,13 @@ def _refunds(payment: Payment, show: Show) -> Table:
         for refund in found.order_by("pk")
     ]
     return Table("Refunds", headers, rows)
+
+
+def _refunded(refund: StripeRefund) -> str:
+    parts = [f"{part.quantity} × {part.order_line.sku}" for part in refund.lines.all()]
+    if refund.shipping_amount:
+        parts.append("shipping")
+    return ", ".join(parts) or "an amount"
 
 
 def _consents(order: Order) -> Table:

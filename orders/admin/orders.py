@@ -1,6 +1,7 @@
 """Orders: the list, and everything about one of them on a page."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -52,12 +53,6 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
     )
     search_prefixes = {"reference__startswith": str.upper, "email__istartswith": str}
     search_help_text = "The beginning of a reference or of an e-mail address"
-    fieldsets = (
-        ("Order", {"fields": ("statuses", "flags", "review", "placed", "paid", "closed", "hold")}),
-        ("Customer", {"fields": ("email", "user", "customer", "locale", "terms_version")}),
-        ("Money", {"fields": ("sums", "received", "stripe")}),
-        ("Delivery", {"fields": ("ship_to", "bill_to", "way")}),
-    )
     readonly_fields = (
         "statuses", "flags", "review", "placed", "paid", "closed", "hold", "sums", "received", "stripe",
         "ship_to", "bill_to", "way",
@@ -68,6 +63,22 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
     closed = time_column("closed_at", "cancelled or expired")
     hold = time_column("hold_expires_at", "stock held until")
     total_column = money_column("total", "total")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> Any:
+        """Facts that an order does not have take no room."""
+        when_true = {
+            "review": obj and obj.review_reason,
+            "closed": obj and obj.closed_at,
+            "hold": obj and obj.hold_expires_at,
+        }
+        occasional = [name for name, value in when_true.items() if value]
+        people = [name for name in ("user", "customer") if obj and getattr(obj, f"{name}_id")]
+        return (
+            ("Order", {"fields": (("statuses", "flags"), ("placed", "paid"), *occasional)}),
+            ("Customer", {"fields": (("email", "locale"), *people)}),
+            ("Money", {"fields": ("sums", "received", "stripe")}),
+            ("Delivery", {"fields": (("ship_to", "bill_to"), "way")}),
+        )
 
     def get_tables(self, request: HttpRequest, obj: Order) -> Sequence[Table]:
         return order_tables.tables(obj)
@@ -139,7 +150,8 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
 
     @admin.display(description="bill to")
     def bill_to(self, order: Order) -> SafeString | str:
-        return "the same" if order.billing_address == order.shipping_address else looks.address(order.billing_address)
+        same = order.billing_address == order.shipping_address
+        return "the same" if same else looks.address(order.billing_address)
 
     @admin.display(description="way")
     def way(self, order: Order) -> str:

@@ -74,7 +74,15 @@ class PaymentAttemptAdmin(ReadOnlyAdmin):
 
 @register(StripeRefund)
 class StripeRefundAdmin(ReadOnlyAdmin):
-    list_display = ("order", "amount_column", "status_badge", "reason", "requested_by", "requested", "settled")
+    list_display = (
+        "order",
+        "amount_column",
+        "status_badge",
+        "reason",
+        "requested_by",
+        "requested",
+        "settled",
+    )
     list_filter = ("status", "currency")
     list_select_related = ("payment__order", "requested_by")
     search_prefixes = {

@@ -123,7 +123,9 @@ class ShippingMethodAdmin(ShopAdmin):
     list_select_related = ("zone",)
     fields = ("zone", "code", "name", "price", ("transit_days_min", "transit_days_max"), "position")
 
-    def get_inlines(self, request: HttpRequest, obj: ShippingMethod | None) -> tuple[type[TabularInline], ...]:
+    def get_inlines(
+        self, request: HttpRequest, obj: ShippingMethod | None
+    ) -> tuple[type[TabularInline], ...]:
         """Prices need the currency of a zone, so that they come once the method is saved."""
         return (RateInline,) if obj is not None else ()
 
@@ -143,7 +145,7 @@ class ShippingMethodAdmin(ShopAdmin):
 
 @register(ShippingRate)
 class ShippingRateAdmin(ShopAdmin):
-    list_display = ("method", "zone", "up_to", "amount_column")
+    list_display = ("name", "zone", "up_to", "amount_column")
     list_filter = ("method__zone",)
     list_select_related = ("method__zone",)
     fields = ("method", "max_weight_g", "price")
@@ -155,6 +157,10 @@ class ShippingRateAdmin(ShopAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: ShippingRate | None = None) -> tuple[str, ...]:
         return ("method",)
+
+    @admin.display(description="method", ordering="method__name")
+    def name(self, rate: ShippingRate) -> str:
+        return rate.method.name
 
     @admin.display(description="zone", ordering="method__zone")
     def zone(self, rate: ShippingRate) -> str:

@@ -81,7 +81,9 @@ def send_now(message_ids: Iterable[int], *, at: datetime) -> int:
     One that a worker is sending at this moment may go out twice, under the same Message-ID.
     """
     waiting = (OutboxMessage.Status.PENDING, OutboxMessage.Status.FAILED)
-    ids = list(OutboxMessage.objects.filter(pk__in=message_ids, status__in=waiting).values_list("pk", flat=True))
+    ids = list(
+        OutboxMessage.objects.filter(pk__in=message_ids, status__in=waiting).values_list("pk", flat=True)
+    )
     OutboxMessage.objects.filter(pk__in=ids, status__in=waiting).update(
         status=OutboxMessage.Status.PENDING, next_attempt_at=at
     )
