@@ -8,7 +8,7 @@ from catalog.models.product import Variant
 
 
 class StockLevel(models.Model):
-    """What a picker can count on the shelf and sell (`on_hand`), and what of it is spoken for (`reserved`)."""
+    """What a picker can count and sell (`on_hand`), and how much of it is spoken for (`reserved`)."""
 
     variant = models.OneToOneField(Variant, on_delete=models.PROTECT, related_name="stock")
     on_hand = models.IntegerField(default=0)

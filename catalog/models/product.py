@@ -86,11 +86,11 @@ class Product(models.Model):
     grade = models.CharField(max_length=120, blank=True)
     is_vegan = models.BooleanField(null=True, blank=True)
 
-    # {"bath": ["step", …], "foot": […], "spray": […]}
+    # Steps by method: bath, foot, spray.
     directions = models.JSONField(default=dict, blank=True)
-    # {"bath_g": [250, 500], "foot_g": [100, 250], "sprays_per_day": [3, 20], "max_sessions_per_week": 7}
+    # Ranges (low, high) under bath_g, foot_g, sprays_per_day; one number under max_sessions_per_week.
     label_dose = models.JSONField(default=dict, blank=True)
-    # {"bath_g": 300, "foot_g": 150, "minutes": [20, 30], "sessions_per_week": 3, "sprays_per_day": 10}
+    # Where a usage guide starts: bath_g, foot_g, minutes (low, high), sessions_per_week, sprays_per_day.
     usage_defaults = models.JSONField(default=dict, blank=True)
     caution_codes = ArrayField(models.CharField(max_length=16), default=list, blank=True)
     storage = models.CharField(max_length=300, blank=True)
@@ -188,7 +188,9 @@ class BundleComponent(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["bundle", "variant"], name="catalog_bundle_component_once"),
-            models.CheckConstraint(condition=models.Q(quantity__gt=0), name="catalog_bundle_component_quantity"),
+            models.CheckConstraint(
+                condition=models.Q(quantity__gt=0), name="catalog_bundle_component_quantity"
+            ),
             models.CheckConstraint(
                 condition=~models.Q(bundle=models.F("variant")), name="catalog_bundle_component_not_itself"
             ),

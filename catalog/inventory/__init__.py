@@ -1,0 +1,71 @@
+"""Stock: what may be promised, what is promised, what came and what left.
+
+Every verb runs inside the caller's transaction and locks in one order: StockLevel by primary key, then the
+reservations of those levels, then Lot by primary key. `reference` is an opaque string of the caller.
+"""
+
+from catalog.inventory.availability import (
+    LOW_STOCK_UNITS,
+    availability,
+    available_for,
+    demand_of,
+    pick_fefo,
+    stock_state,
+)
+from catalog.inventory.counting import adjust, count, receive_count, restock
+from catalog.inventory.fulfilment import consume
+from catalog.inventory.ledger import (
+    LotMismatch,
+    LotRequired,
+    LotTooOld,
+    NotAllocated,
+    NotEnoughStock,
+    OutOfStock,
+    Taken,
+    shop_date,
+)
+from catalog.inventory.lots import age_out, lots_from, quarantine, recall, receive_lot, release_lot
+from catalog.inventory.reservations import (
+    allocate,
+    cover_shortage,
+    is_reserved,
+    release,
+    release_expired,
+    renew_hold,
+    reserve,
+)
+
+__all__ = [
+    "LOW_STOCK_UNITS",
+    "LotMismatch",
+    "LotRequired",
+    "LotTooOld",
+    "NotAllocated",
+    "NotEnoughStock",
+    "OutOfStock",
+    "Taken",
+    "adjust",
+    "age_out",
+    "allocate",
+    "availability",
+    "available_for",
+    "consume",
+    "count",
+    "cover_shortage",
+    "demand_of",
+    "is_reserved",
+    "lots_from",
+    "pick_fefo",
+    "quarantine",
+    "recall",
+    "receive_count",
+    "receive_lot",
+    "release",
+    "release_expired",
+    "release_lot",
+    "renew_hold",
+    "reserve",
+    "restock",
+    "shop_date",
+    "stock_state",
+]
