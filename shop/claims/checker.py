@@ -12,7 +12,7 @@ LOWERED = {"block": "review", "review": "review", "warn": "info", "info": "info"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule that one sentence matched. `start` is the match's place in the sentence, `line` the source's."""
+    """One rule that a sentence matched; `start` is the match's place in the sentence, `line` the source's."""
 
     rule: str
     severity: str

@@ -8,9 +8,51 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 BLOCK_TAGS = frozenset(
-    "address article aside blockquote body caption dd details dialog div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 head header hr html legend li main nav ol option p pre section select summary table "
-    "tbody td tfoot th thead title tr ul button label".split()
+    [
+        *(
+            "address",
+            "article",
+            "aside",
+            "blockquote",
+            "body",
+            "button",
+            "caption",
+            "dd",
+            "details",
+            "dialog",
+        ),
+        *(
+            "div",
+            "dl",
+            "dt",
+            "fieldset",
+            "figcaption",
+            "figure",
+            "footer",
+            "form",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+        ),
+        *("h6", "head", "header", "hr", "html", "label", "legend", "li", "main", "nav", "ol", "option", "p"),
+        *(
+            "pre",
+            "section",
+            "select",
+            "summary",
+            "table",
+            "tbody",
+            "td",
+            "tfoot",
+            "th",
+            "thead",
+            "title",
+            "tr",
+        ),
+        "ul",
+    ]
 )
 UNSEEN_TAGS = frozenset({"script", "style", "template", "noscript"})
 SPOKEN_ATTRIBUTES = ("alt", "title", "aria-label", "placeholder", "content")
@@ -28,7 +70,7 @@ SPACER = re.compile(r"[ .*_\-]")
 BLANKS = re.compile(r"[ \t\r\n\f\v\u00a0\u2028\u2029]{1,}")
 # A full stop ends a sentence when a blank follows, unless it belongs to an abbreviation.
 SENTENCE_END = re.compile(r"[.!?…]['\")\]]{0,3}(?: (?=\S)|$)")
-ABBREVIATION = re.compile(r"(?:^|[ (])(?:e\.g|i\.e|dr|mr|mrs|ms|prof|st|no|vs|approx|al|fig|ca|cf|c)\.$", re.IGNORECASE)
+ABBREVIATION = re.compile(r"(?:^|[ (])(?:e\.g|i\.e|dr|mr|mrs|ms|prof|vs|approx|al|ca|cf)\.$", re.IGNORECASE)
 # A line that starts so begins a block of its own in plain text.
 LIST_ITEM = re.compile(r"[ \t]{0,8}(?:[-*•#>|]|\d{1,3}[.)] )")
 TEMPLATE_TAG = re.compile(r"\{%[^%\n]{0,400}%\}|\{#[^#\n]{0,400}#\}")
@@ -58,7 +100,7 @@ class Piece:
 
 
 def plain_form(text: str) -> str:
-    """Return text without what hides a word: compatibility forms, accents, invisible and look-alike letters."""
+    """Return text without what hides a word: accents, compatibility forms, unseen and look-alike letters."""
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFKD", text)
