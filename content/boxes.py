@@ -8,6 +8,7 @@ from catalog import inventory, pricing, usage
 from catalog.models import Product, Variant
 from catalog.pricing import Offer, UnitPrice
 from content.models import Article
+from shop.money import Money
 
 STOCK_LABELS = {"in_stock": "In stock", "low": "Few left", "out": "Sold out for now"}
 
@@ -26,6 +27,24 @@ class Box:
     @property
     def stock_label(self) -> str:
         return STOCK_LABELS[self.stock]
+
+    @property
+    def price(self) -> Money:
+        return Money(self.offer.amount, self.offer.currency)
+
+    @property
+    def regular_price(self) -> Money | None:
+        """The price without the present reduction; None while there is none."""
+        if self.offer.list_amount == self.offer.amount:
+            return None
+        return Money(self.offer.list_amount, self.offer.currency)
+
+    @property
+    def lowest_prior_price(self) -> Money | None:
+        """The lowest price of the 30 days before the present reduction."""
+        if self.offer.lowest_prior_amount is None:
+            return None
+        return Money(self.offer.lowest_prior_amount, self.offer.currency)
 
 
 def boxes_for(article: Article, currency: str, at: datetime) -> list[Box]:

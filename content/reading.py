@@ -29,6 +29,7 @@ class Page:
     """One article as a page: its words rendered, and what stands around them."""
 
     article: Article
+    url: str
     title: str
     summary: str
     html: SafeString
@@ -129,12 +130,13 @@ def _page(
 ) -> Page:
     ordered = _in_order_of_mention(words["body"], citations)
     rendered = rendering.render(words["body"], [citation.key for citation in ordered])
+    url = links.absolute(links.article_path(words["slug"]))
     data = rendering.json_ld(
         title=words["title"],
         summary=words["summary"],
         author=article.author,
         reviewer=reviewer[0] if reviewer else None,
-        url=links.absolute(links.article_path(words["slug"])),
+        url=url,
         articles_url=links.absolute(links.ARTICLES_PATH),
         shop=settings.SHOP_NAME,
         shop_url=links.absolute("/"),
@@ -143,6 +145,7 @@ def _page(
     )
     return Page(
         article=article,
+        url=url,
         title=words["title"],
         summary=words["summary"],
         html=rendered.html,
