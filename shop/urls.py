@@ -1,15 +1,28 @@
 """Every address of the shop."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from orders.webhooks import stripe_webhook
+from shop import health
 from shop.admin import site
 
-handler404 = "shop.api.errors.not_found"
-handler500 = "shop.api.errors.server_error"
+handler404 = "shop.storefront.errors.not_found"
+handler500 = "shop.storefront.errors.server_error"
+
+api = [
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("", include("catalog.api.urls")),
+    path("", include("orders.api.urls")),
+    path("", include("content.api.urls")),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("webhooks/stripe", stripe_webhook, name="stripe-webhook"),
+    path("api/v1/", include(api)),
     path("admin/", site.urls),
-    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("", include("shop.storefront.urls")),
 ]

@@ -1,0 +1,5 @@
+"""Builders of every order mail: one function a kind, returning words. Sending is the outbox's business."""
+
+from orders.emails.order_mails import order_confirmation, paid_too_late, refund_sent, staff_review
+
+__all__ = ["order_confirmation", "paid_too_late", "refund_sent", "staff_review"]

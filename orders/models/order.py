@@ -121,7 +121,9 @@ class Order(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(tax_included=True, total=F("items_total") - F("discount_total") + F("shipping_total"))
+                condition=Q(
+                    tax_included=True, total=F("items_total") - F("discount_total") + F("shipping_total")
+                )
                 | Q(
                     tax_included=False,
                     total=F("items_total") - F("discount_total") + F("shipping_total") + F("tax_total"),

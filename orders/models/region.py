@@ -47,7 +47,8 @@ class ShippingMethod(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["zone", "code"], name="orders_shipping_method_code"),
             models.CheckConstraint(
-                condition=Q(transit_days_min__lte=F("transit_days_max")), name="orders_shipping_method_transit"
+                condition=Q(transit_days_min__lte=F("transit_days_max")),
+                name="orders_shipping_method_transit",
             ),
         ]
 

@@ -36,8 +36,9 @@ class Subscription(models.Model):
 
     reference = models.CharField(max_length=20, unique=True, default=new_subscription_reference)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")
-    # The line that began it: enrolling the same order twice makes one subscription.
-    started_by = models.OneToOneField(OrderLine, on_delete=models.PROTECT, related_name="subscription")
+    # The line that began it: enrolling the same order twice makes one subscription. A bundle's line begins
+    # one for each component that is used up.
+    started_by = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="subscriptions")
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()
     interval_unit = models.CharField(max_length=5, choices=RefillUnit.choices)
@@ -63,6 +64,7 @@ class Subscription(models.Model):
             models.CheckConstraint(
                 condition=Q(quantity__gt=0, interval_count__gt=0), name="orders_subscription_positive"
             ),
+            models.UniqueConstraint(fields=["started_by", "variant"], name="orders_subscription_once"),
         ]
 
     def __str__(self) -> str:
@@ -119,7 +121,9 @@ class Refill(models.Model):
     notice = models.ForeignKey(
         "mail.OutboxMessage", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    order = models.OneToOneField(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="refill")
+    order = models.OneToOneField(
+        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="refill"
+    )
     failed_attempts = models.PositiveSmallIntegerField(default=0)
     claimed_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
@@ -205,7 +209,9 @@ class RefillItem(models.Model):
     class Meta:
         db_table = "orders_refill_item"
         ordering = ["id"]
-        constraints = [models.CheckConstraint(condition=Q(quantity__gt=0), name="orders_refill_item_quantity")]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="orders_refill_item_quantity")
+        ]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.variant_id}"

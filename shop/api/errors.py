@@ -44,7 +44,12 @@ DRF_CODES: list[tuple[type[Exception], int, str, str]] = [
 
 
 def problem(
-    status: int, code: str, title: str, detail: str = "", errors: Mapping[str, Any] | None = None, **extra: Any
+    status: int,
+    code: str,
+    title: str,
+    detail: str = "",
+    errors: Mapping[str, Any] | None = None,
+    **extra: Any,
 ) -> dict[str, Any]:
     """Return the members of one problem document."""
     body: dict[str, Any] = {"type": f"urn:problem:{code}", "title": title, "status": status, "code": code}

@@ -18,7 +18,8 @@ class StrictSerializer(serializers.Serializer):
             unknown = sorted(set(data) - {name for name, field in self.fields.items() if not field.read_only})
             if unknown:
                 raise serializers.ValidationError(
-                    {str(name)[:100]: ["This field is not known here."] for name in unknown}, code="unknown_field"
+                    {str(name)[:100]: ["This field is not known here."] for name in unknown},
+                    code="unknown_field",
                 )
         return super().to_internal_value(data)
 
@@ -63,7 +64,9 @@ def money(amount: int, currency: str) -> dict[str, Any]:
     return {"amount": amount, "currency": currency, "formatted": format_money(amount, currency)}
 
 
-def read_query(request: Request, serializer: type[serializers.Serializer], *, also: tuple[str, ...] = ()) -> dict:
+def read_query(
+    request: Request, serializer: type[serializers.Serializer], *, also: tuple[str, ...] = ()
+) -> dict:
     """Return the validated query parameters of a request.
 
     `also` names parameters that something else reads (the paginator's).

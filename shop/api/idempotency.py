@@ -35,7 +35,9 @@ class KeyReused(Unprocessable):
     title = "This Idempotency-Key was used for another request"
 
 
-def run_once(request: Request, *, caller: str, work: Callable[[], Response], required: bool = False) -> Response:
+def run_once(
+    request: Request, *, caller: str, work: Callable[[], Response], required: bool = False
+) -> Response:
     """Run `work` once per (Idempotency-Key, caller) and return its answer, stored or fresh.
 
     Without the header `work` simply runs, unless `required`.

@@ -18,7 +18,9 @@ class CursorPages(CursorPagination):
     max_page_size = 100
     ordering = "id"
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any] | None:
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any] | None:
         size = request.query_params.get(self.page_size_query_param)
         if size is not None and not (size.isascii() and size.isdigit() and 1 <= int(size[:6]) <= 100):
             raise InvalidInput("page_size is 1 to 100.", fields={"page_size": ["A whole number, 1 to 100."]})

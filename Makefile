@@ -1,0 +1,50 @@
+# The local stack. `make` alone lists what there is; ARGS passes arguments on.
+PYTHON ?= python3
+DEVSTACK = $(PYTHON) -m shop.devstack
+TEMPLATES = $(wildcard shop catalog orders content)
+LOCK = uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test manage web worker beat devstripe demo env stop format lock
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+run: ## start everything: shop, worker, timetable, PostgreSQL, Valkey, local Stripe (PORT=8000)
+	@exec $(DEVSTACK) run
+
+test: ## run all checks and tests; only pytest with ARGS="-k cart"
+	@exec $(DEVSTACK) test $(ARGS)
+
+manage: ## run a management command: make manage ARGS="shell"
+	@exec $(DEVSTACK) manage $(ARGS)
+
+web: ## run the web alone
+	@exec $(DEVSTACK) web
+
+worker: ## run the task worker alone
+	@exec $(DEVSTACK) worker
+
+beat: ## run the timetable alone
+	@exec $(DEVSTACK) beat
+
+devstripe: ## run the local Stripe alone
+	@exec $(DEVSTACK) devstripe
+
+demo: ## play a customer's journey against the stack
+	@exec $(DEVSTACK) demo
+
+env: ## print the running stack's environment for a shell
+	@exec $(DEVSTACK) env
+
+stop: ## stop the running stack
+	@exec $(DEVSTACK) stop
+
+format: ## format Python and templates, and repair what can be repaired
+	$(DEVSTACK) python -m ruff format .
+	$(DEVSTACK) python -m ruff check --fix .
+	$(DEVSTACK) python -m djlint $(TEMPLATES) --reformat --quiet
+
+lock: ## write requirements.txt and requirements-dev.txt anew from the .in files
+	$(DEVSTACK) python -m $(LOCK) requirements.in --output-file requirements.txt
+	$(DEVSTACK) python -m $(LOCK) requirements-dev.in --output-file requirements-dev.txt

@@ -1,0 +1,166 @@
+"""Carts over REST: whoever has the unguessable id has the cart."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from orders import carts, checkout
+from orders.api import schemas, views_of
+from orders.carts import Refill
+from orders.checkout import Consents
+from shop.accounts.models import User
+from shop.api.fields import StrictSerializer
+from shop.api.idempotency import run_once
+from shop.api.permissions import Public
+from shop.clock import reading
+
+_HEADERS = "Takes an `Idempotency-Key` header."
+
+
+def read_body(request: Request, serializer: type[StrictSerializer]) -> dict[str, Any]:
+    """Return the validated body of a request.
+
+    :raises rest_framework.exceptions.ValidationError: naming each field that is wrong.
+    """
+    bound = serializer(data=request.data)
+    bound.is_valid(raise_exception=True)
+    return bound.validated_data
+
+
+def user_of(request: Request) -> User | None:
+    """Return who is signed in, if anybody is."""
+    return request.user if isinstance(request.user, User) else None
+
+
+def _answer(token: str, *, status: int = 200) -> Response:
+    found = carts.view(carts.by_token(token), at=reading.now())
+    return Response(views_of.cart(found), status=status)
+
+
+class CartListView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="cart_create",
+        summary="Create a cart",
+        request=schemas.CartCreateSerializer,
+        responses={201: schemas.CartOut},
+    )
+    def post(self, request: Request) -> Response:
+        body = read_body(request, schemas.CartCreateSerializer)
+        cart = carts.create(at=reading.now(), user=user_of(request), **body)
+        return _answer(cart.token, status=201)
+
+
+class CartView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(operation_id="cart_retrieve", summary="See a cart", responses=schemas.CartOut)
+    def get(self, request: Request, token: str) -> Response:
+        return _answer(token)
+
+    @extend_schema(
+        operation_id="cart_update",
+        summary="Change e-mail, addresses, country, currency or shipping method",
+        request=schemas.CartChangeSerializer,
+        responses=schemas.CartOut,
+    )
+    def patch(self, request: Request, token: str) -> Response:
+        cart = carts.by_token(token)
+        carts.set_details(cart, read_body(request, schemas.CartChangeSerializer), at=reading.now())
+        return _answer(token)
+
+
+class CartLineListView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="cart_line_create",
+        summary="Add a product",
+        request=schemas.LineCreateSerializer,
+        responses={201: schemas.CartOut},
+    )
+    def post(self, request: Request, token: str) -> Response:
+        cart = carts.by_token(token)
+        body = read_body(request, schemas.LineCreateSerializer)
+        refill = Refill(**body["refill"]) if body.get("refill") else None
+        carts.add_line(cart, sku=body["sku"], quantity=body["quantity"], refill=refill, at=reading.now())
+        return _answer(token, status=201)
+
+
+class CartLineView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="cart_line_update",
+        summary="Change a line's quantity or refill",
+        request=schemas.LineChangeSerializer,
+        responses=schemas.CartOut,
+    )
+    def patch(self, request: Request, token: str, line_id: int) -> Response:
+        cart = carts.by_token(token)
+        body = read_body(request, schemas.LineChangeSerializer)
+        if body.get("refill"):
+            body["refill"] = Refill(**body["refill"])
+        carts.change_line(cart, line_id, body, at=reading.now())
+        return _answer(token)
+
+    @extend_schema(operation_id="cart_line_delete", summary="Remove a line", responses=schemas.CartOut)
+    def delete(self, request: Request, token: str, line_id: int) -> Response:
+        carts.remove_line(carts.by_token(token), line_id, at=reading.now())
+        return _answer(token)
+
+
+class ShippingMethodListView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="cart_shipping_methods",
+        summary="Ways to ship this cart",
+        responses=schemas.ShippingMethodsOut,
+    )
+    def get(self, request: Request, token: str) -> Response:
+        found = carts.view(carts.by_token(token), at=reading.now())
+        return Response({"results": [views_of.shipping_option(option) for option in found.options]})
+
+
+class CheckoutView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="cart_checkout",
+        summary="Order the cart",
+        description=f"Writes the order, holds its stock and opens its payment. {_HEADERS}",
+        request=schemas.CheckoutSerializer,
+        responses={
+            201: schemas.CheckoutOut,
+            200: OpenApiResponse(schemas.CheckoutOut, description="The order was written before."),
+        },
+    )
+    def post(self, request: Request, token: str) -> Response:
+        cart = carts.by_token(token)
+        body = read_body(request, schemas.CheckoutSerializer)
+        return run_once(request, caller=f"cart:{cart.pk}", work=lambda: self._check_out(request, cart, body))
+
+    def _check_out(self, request: Request, cart: Any, body: dict[str, Any]) -> Response:
+        consents = Consents(
+            terms=body["consents"]["terms"],
+            refill=body["consents"]["refill"],
+            ip_address=request.META.get("REMOTE_ADDR"),
+        )
+        done = checkout.check_out(
+            cart,
+            expected_total=body["expected_total"],
+            consents=consents,
+            user=user_of(request),
+            at=reading.now(),
+        )
+        answer = {
+            **views_of.order(done.order),
+            **views_of.access(done.order),
+            "payment": views_of.payment(done.intent),
+        }
+        return Response(answer, status=201 if done.created else 200)

@@ -1,0 +1,122 @@
+"""Orders over REST: by login, or by `Authorization: OrderToken …`. Nobody else learns that one exists."""
+
+from django.db.models import Prefetch
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from orders import checkout, links, settlement, stripe_gateway
+from orders.api import schemas, views_of
+from orders.api.carts import read_body, user_of
+from orders.models import Order, OrderLine
+from shop.api.idempotency import run_once
+from shop.api.permissions import Public
+from shop.clock import reading
+from shop.exceptions import NotFound
+
+_TOKEN = OpenApiParameter(
+    "Authorization",
+    str,
+    OpenApiParameter.HEADER,
+    description="`OrderToken …`, as the checkout and every mail give it; not needed when signed in.",
+)
+
+
+def held_order(request: Request, reference: str) -> Order:
+    """Return an order that the caller holds.
+
+    :raises NotFound: for any order that is not theirs, in the same words as for none at all.
+    """
+    rows = Order.objects.prefetch_related(Prefetch("lines", OrderLine.objects.order_by("position")))
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme == "OrderToken" and _names(token, reference):
+        order = rows.filter(reference=reference).first()
+    else:
+        user = user_of(request)
+        order = rows.filter(reference=reference, user=user).first() if user else None
+    if order is None:
+        raise NotFound("There is no such order, or this is not the proof that it is yours.")
+    return order
+
+
+def _names(token: str, reference: str) -> bool:
+    try:
+        return links.reference_of(token) == reference
+    except NotFound:
+        return False
+
+
+class OrderView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="order_retrieve", summary="See an order", parameters=[_TOKEN], responses=schemas.OrderOut
+    )
+    def get(self, request: Request, reference: str) -> Response:
+        return Response(views_of.order(held_order(request, reference)))
+
+
+class OrderPaymentView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="order_payment",
+        summary="Pay an order that waits for payment",
+        description="Renews the hold of its stock. Takes an `Idempotency-Key` header.",
+        parameters=[_TOKEN],
+        request=None,
+        responses=schemas.PaymentAnswerOut,
+    )
+    def post(self, request: Request, reference: str) -> Response:
+        order = held_order(request, reference)
+        return run_once(request, caller=f"order:{order.pk}", work=lambda: self._pay(order))
+
+    def _pay(self, order: Order) -> Response:
+        at = reading.now()
+        intent = checkout.pay_again(order, at=at)
+        settlement.observe(intent, at=at)
+        return Response({"reference": order.reference, "payment": views_of.payment(intent)})
+
+
+class OrderCancelView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="order_cancel",
+        summary="Cancel an order that is not paid",
+        parameters=[_TOKEN],
+        request=schemas.ReasonSerializer,
+        responses=schemas.OrderOut,
+    )
+    def post(self, request: Request, reference: str) -> Response:
+        order = held_order(request, reference)
+        reason = read_body(request, schemas.ReasonSerializer)["reason"] or "Cancelled by the customer."
+        return run_once(
+            request, caller=f"order:{order.pk}", work=lambda: self._cancel(request, order, reason)
+        )
+
+    def _cancel(self, request: Request, order: Order, reason: str) -> Response:
+        at = reading.now()
+        intent = checkout.cancel(order, reason=reason, actor=user_of(request), at=at)
+        if intent is not None:
+            settlement.observe(intent, at=at)
+        return Response(views_of.order(held_order(request, order.reference)))
+
+
+class OrderRefreshView(APIView):
+    permission_classes = (Public,)
+
+    @extend_schema(
+        operation_id="order_refresh",
+        summary="Ask Stripe how the payment stands, as the return page does",
+        parameters=[_TOKEN],
+        request=None,
+        responses=schemas.OrderOut,
+    )
+    def post(self, request: Request, reference: str) -> Response:
+        order = held_order(request, reference)
+        intent_id = order.payment.stripe_payment_intent_id
+        if intent_id and not order.is_paid:
+            settlement.observe_by_id(intent_id, mood=stripe_gateway.TILL, at=reading.now())
+        return Response(views_of.order(held_order(request, reference)))

@@ -1,0 +1,219 @@
+"""Shapes of what goes in and out. Input serializers check shape; verbs decide."""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from orders.models.cart import RefillUnit
+from shop.api.fields import (
+    MoneySerializer,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictSerializer,
+)
+
+# A line holds at most 99 pieces; what is beyond belief is refused by shape already.
+MAX_INTEGER = 1_000_000
+
+
+class AddressSerializer(StrictSerializer):
+    name = StrictCharField(max_length=120)
+    company = StrictCharField(max_length=120, required=False, allow_blank=True)
+    line1 = StrictCharField(max_length=200)
+    line2 = StrictCharField(max_length=200, required=False, allow_blank=True)
+    city = StrictCharField(max_length=120)
+    region = StrictCharField(max_length=8, required=False, allow_blank=True, help_text="State code (US).")
+    postal_code = StrictCharField(max_length=20, required=False, allow_blank=True)
+    country = serializers.RegexField(r"^[A-Za-z]{2}$", help_text="ISO 3166-1 alpha-2.")
+    phone = StrictCharField(max_length=32, required=False, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        for name, text in value.items():
+            if any(ord(character) < 32 for character in text):
+                raise serializers.ValidationError({name: ["One line, without control characters."]})
+        return value
+
+
+class RefillSerializer(StrictSerializer):
+    unit = serializers.ChoiceField(choices=RefillUnit.choices)
+    count = StrictIntegerField(min_value=1, max_value=366)
+
+
+class CartCreateSerializer(StrictSerializer):
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1 alpha-2.")
+    currency = serializers.ChoiceField(choices=settings.SUPPORTED_CURRENCIES, required=False)
+
+
+class CartChangeSerializer(CartCreateSerializer):
+    email = serializers.EmailField(max_length=254, required=False)
+    locale = serializers.RegexField(r"^[a-z]{2}(-[a-z]{2})?$", required=False)
+    shipping_address = AddressSerializer(required=False, allow_null=True)
+    billing_address = AddressSerializer(required=False, allow_null=True)
+    shipping_method = StrictCharField(max_length=40, required=False, allow_blank=True)
+
+
+class LineCreateSerializer(StrictSerializer):
+    sku = StrictCharField(max_length=32)
+    quantity = StrictIntegerField(min_value=1, max_value=MAX_INTEGER)
+    refill = RefillSerializer(required=False, allow_null=True)
+
+
+class LineChangeSerializer(StrictSerializer):
+    quantity = StrictIntegerField(min_value=1, max_value=MAX_INTEGER, required=False)
+    refill = RefillSerializer(required=False, allow_null=True)
+
+
+@extend_schema_field({"type": "integer", "description": "Minor units, as the cart's totals.total.amount."})
+class TotalField(StrictIntegerField):
+    """The total that the customer saw: minor units, or the money object of the cart as it came."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, dict) and set(data) <= {"amount", "currency", "formatted"}:
+            data = data.get("amount")
+        return super().to_internal_value(data)
+
+
+class ConsentsSerializer(StrictSerializer):
+    terms = StrictBooleanField()
+    refill = StrictBooleanField(required=False, default=False)
+
+
+class CheckoutSerializer(StrictSerializer):
+    expected_total = TotalField(min_value=0, max_value=10**12)
+    consents = ConsentsSerializer()
+
+
+class ReasonSerializer(StrictSerializer):
+    reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+# --- answers (documentation; the views build plain dicts) ---------------------------------------------------
+
+
+class RefillOut(serializers.Serializer):
+    unit = serializers.ChoiceField(choices=RefillUnit.choices)
+    count = serializers.IntegerField()
+
+
+class ProblemOut(serializers.Serializer):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    sku = serializers.CharField(allow_blank=True)
+
+
+class CartLineOut(serializers.Serializer):
+    id = serializers.IntegerField()
+    sku = serializers.CharField()
+    product = serializers.CharField(help_text="The product's slug.")
+    product_name = serializers.CharField()
+    variant_name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    refill = RefillOut(allow_null=True)
+    list_price = MoneySerializer(allow_null=True)
+    price = MoneySerializer(allow_null=True)
+    unit_price = serializers.CharField(allow_blank=True)
+    total = MoneySerializer(allow_null=True)
+
+
+class TotalsOut(serializers.Serializer):
+    items = MoneySerializer()
+    discount = MoneySerializer()
+    shipping = MoneySerializer()
+    tax = MoneySerializer()
+    total = MoneySerializer()
+    tax_included = serializers.BooleanField()
+
+
+class AddressOut(serializers.Serializer):
+    name = serializers.CharField()
+    company = serializers.CharField(allow_blank=True)
+    line1 = serializers.CharField()
+    line2 = serializers.CharField(allow_blank=True)
+    city = serializers.CharField()
+    region = serializers.CharField(allow_blank=True)
+    postal_code = serializers.CharField(allow_blank=True)
+    country = serializers.CharField()
+    phone = serializers.CharField(allow_blank=True)
+
+
+class CartOut(serializers.Serializer):
+    id = serializers.CharField(help_text="Unguessable: whoever has it has the cart.")
+    email = serializers.CharField(allow_blank=True)
+    country = serializers.CharField()
+    currency = serializers.CharField()
+    locale = serializers.CharField()
+    shipping_address = AddressOut(allow_null=True)
+    billing_address = AddressOut(allow_null=True)
+    shipping_method = serializers.CharField(allow_blank=True)
+    lines = CartLineOut(many=True)
+    totals = TotalsOut()
+    problems = ProblemOut(many=True, help_text="What keeps this cart from being ordered.")
+
+
+class ShippingMethodOut(serializers.Serializer):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    price = MoneySerializer()
+    free_over = MoneySerializer(allow_null=True)
+    transit_days = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+
+
+class ShippingMethodsOut(serializers.Serializer):
+    results = ShippingMethodOut(many=True)
+
+
+class OrderLineOut(serializers.Serializer):
+    sku = serializers.CharField()
+    product_name = serializers.CharField()
+    variant_name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    price = MoneySerializer()
+    unit_price = serializers.CharField(allow_blank=True)
+    total = MoneySerializer()
+    tax_rate = serializers.CharField()
+    refill = RefillOut(allow_null=True)
+
+
+class OrderShippingOut(serializers.Serializer):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    transit_days = serializers.ListField(child=serializers.IntegerField())
+
+
+class OrderOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.CharField()
+    payment_status = serializers.CharField()
+    fulfilment_status = serializers.CharField()
+    is_test = serializers.BooleanField()
+    email = serializers.CharField()
+    currency = serializers.CharField()
+    lines = OrderLineOut(many=True)
+    totals = TotalsOut()
+    shipping_address = AddressOut()
+    billing_address = AddressOut()
+    shipping = OrderShippingOut()
+    placed_at = serializers.DateTimeField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+    pay_before = serializers.DateTimeField(allow_null=True, help_text="The stock is held until then.")
+
+
+class PaymentOut(serializers.Serializer):
+    kind = serializers.CharField(help_text='"elements"')
+    client_secret = serializers.CharField()
+    publishable_key = serializers.CharField()
+
+
+class CheckoutOut(OrderOut):
+    token = serializers.CharField(help_text="For `Authorization: OrderToken …`.")
+    url = serializers.CharField(help_text="The order's page, by its signed link.")
+    payment = PaymentOut()
+
+
+class PaymentAnswerOut(serializers.Serializer):
+    reference = serializers.CharField()
+    payment = PaymentOut()

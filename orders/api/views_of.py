@@ -1,0 +1,151 @@
+"""Records as JSON: what the API shows of carts and orders."""
+
+from typing import Any
+
+from django.conf import settings
+
+from catalog import pricing
+from orders import links
+from orders.carts import CartView
+from orders.models import CartLine, Order, OrderLine
+from orders.shipping import ShippingOption
+from orders.stripe_gateway import Intent
+from orders.totals import QuotedLine
+from shop.api.fields import money
+
+
+def cart(found: CartView) -> dict[str, Any]:
+    """Return a cart with full totals and what is wrong with it."""
+    row, quote = found.cart, found.quote
+    by_line = dict(zip(_priced_lines(found), quote.lines, strict=True))
+    return {
+        "id": row.token,
+        "email": row.email,
+        "country": row.country,
+        "currency": row.currency,
+        "locale": row.locale,
+        "shipping_address": row.shipping_address or None,
+        "billing_address": row.billing_address or None,
+        "shipping_method": row.shipping_method,
+        "lines": [_cart_line(line, by_line.get(line.pk), row.currency) for line in found.lines],
+        "totals": _totals(
+            row.currency,
+            items=quote.items_total,
+            discount=quote.discount_total,
+            shipping=quote.shipping_amount,
+            tax=quote.tax_total,
+            total=quote.total,
+            tax_included=quote.tax_included,
+        ),
+        "problems": [
+            {"code": problem.code, "detail": problem.detail, "sku": problem.sku} for problem in found.problems
+        ],
+    }
+
+
+def shipping_option(option: ShippingOption) -> dict[str, Any]:
+    """Return one way to ship."""
+    currency = option.zone.currency
+    return {
+        "code": option.code,
+        "name": option.name,
+        "price": money(option.amount, currency),
+        "free_over": None if option.free_over is None else money(option.free_over, currency),
+        "transit_days": [option.transit_days_min, option.transit_days_max],
+    }
+
+
+def order(row: Order) -> dict[str, Any]:
+    """Return an order as its holder sees it. Expects `lines` prefetched."""
+    return {
+        "reference": row.reference,
+        "status": row.status,
+        "payment_status": row.payment_status,
+        "fulfilment_status": row.fulfilment_status,
+        "is_test": row.is_test,
+        "email": row.email,
+        "currency": row.currency,
+        "lines": [_order_line(line, row) for line in row.lines.all()],
+        "totals": _totals(
+            row.currency,
+            items=row.items_total,
+            discount=row.discount_total,
+            shipping=row.shipping_total,
+            tax=row.tax_total,
+            total=row.total,
+            tax_included=row.tax_included,
+        ),
+        "shipping_address": row.shipping_address,
+        "billing_address": row.billing_address,
+        "shipping": {
+            "code": row.shipping_method,
+            "name": row.shipping_method_name,
+            "transit_days": [row.transit_days_min, row.transit_days_max],
+        },
+        "placed_at": row.placed_at,
+        "paid_at": row.paid_at,
+        "pay_before": row.hold_expires_at if row.status == Order.Status.PENDING else None,
+    }
+
+
+def payment(intent: Intent) -> dict[str, str]:
+    """Return what a browser needs to pay."""
+    return {
+        "kind": "elements",
+        "client_secret": intent.client_secret,
+        "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
+    }
+
+
+def access(row: Order) -> dict[str, str]:
+    """Return the guest's proof of holding the order."""
+    token = links.order_token(row)
+    return {"token": token, "url": f"{settings.BASE_URL}/o/{token}"}
+
+
+def _priced_lines(found: CartView) -> list[int]:
+    """Ids of the lines that were priced, in the order of the quote."""
+    unpriced = {problem.sku for problem in found.problems if problem.code == "not_priced"}
+    return [line.pk for line in found.lines if line.variant.sku not in unpriced]
+
+
+def _cart_line(line: CartLine, quoted: QuotedLine | None, currency: str) -> dict[str, Any]:
+    variant = line.variant
+    label = pricing.unit_price(quoted.priced.unit_price, currency, variant) if quoted else None
+    return {
+        "id": line.pk,
+        "sku": variant.sku,
+        "product": variant.product.slug,
+        "product_name": variant.product.name,
+        "variant_name": variant.name,
+        "quantity": line.quantity,
+        "refill": _refill(line),
+        "list_price": money(quoted.priced.list_unit_price, currency) if quoted else None,
+        "price": money(quoted.priced.unit_price, currency) if quoted else None,
+        "unit_price": label.label if label else "",
+        "total": money(quoted.amount, currency) if quoted else None,
+    }
+
+
+def _order_line(line: OrderLine, row: Order) -> dict[str, Any]:
+    return {
+        "sku": line.sku,
+        "product_name": line.product_name,
+        "variant_name": line.variant_name,
+        "quantity": line.quantity,
+        "price": money(line.unit_price, row.currency),
+        "unit_price": line.unit_price_label,
+        "total": money(line.gross if row.tax_included else line.net, row.currency),
+        "tax_rate": f"{line.tax_rate.normalize():f}",
+        "refill": _refill(line),
+    }
+
+
+def _refill(line: CartLine | OrderLine) -> dict[str, Any] | None:
+    if line.refill_unit is None:
+        return None
+    return {"unit": line.refill_unit, "count": line.refill_count}
+
+
+def _totals(currency: str, *, tax_included: bool, **amounts: int) -> dict[str, Any]:
+    return {**{name: money(value, currency) for name, value in amounts.items()}, "tax_included": tax_included}

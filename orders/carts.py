@@ -1,0 +1,336 @@
+"""Carts: what somebody means to buy. Prices, stock and shipping are looked up at every view."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Prefetch
+
+from catalog import inventory, pricing
+from catalog.models import BundleComponent, Variant
+from orders import addresses, shipping, taxes, totals
+from orders.models import Cart, CartLine, Order, SellerIdentity, ShippingZone
+from orders.shipping import ShippingOption
+from orders.totals import PricedLine, Quote
+from shop.accounts.models import User
+from shop.exceptions import Conflict, InvalidInput, NotFound
+
+MAX_QUANTITY = 99
+MAX_LINES = 50
+# A line on refill comes back within these bounds, in days.
+MIN_INTERVAL_DAYS = 7
+MAX_INTERVAL_DAYS = 366
+DAYS_PER_UNIT = {"day": 1, "week": 7, "month": 30}
+
+
+class CartClosed(Conflict):
+    code = "already_ordered"
+    title = "This cart has been ordered"
+
+
+class UnknownSku(InvalidInput):
+    code = "unknown_sku"
+    title = "There is no such product"
+
+
+class NotSubscribable(InvalidInput):
+    code = "not_subscribable"
+    title = "This product is not offered on refill"
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """How often a line comes back: every `count` `unit`s (day, week or month)."""
+
+    unit: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps a cart from being ordered, and what to do about it."""
+
+    code: str
+    detail: str
+    sku: str = ""
+
+
+@dataclass(slots=True)
+class CartView:
+    """A cart as it stands now: priced lines, ways to ship, totals, and what is wrong with it."""
+
+    cart: Cart
+    lines: list[CartLine]
+    quote: Quote
+    zone: ShippingZone | None
+    options: list[ShippingOption]
+    problems: list[Problem] = field(default_factory=list)
+
+
+def create(*, at: datetime, user: User | None = None, country: str = "", currency: str = "") -> Cart:
+    """Create an empty cart. The currency follows the country unless it is given."""
+    country = country or settings.DEFAULT_COUNTRY
+    return Cart.objects.create(
+        user=user,
+        email=user.email if user else "",
+        country=country,
+        currency=currency or _currency_of(country),
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def by_token(token: str) -> Cart:
+    """Return the cart with this token.
+
+    :raises NotFound: for any token that is not one of ours, in the same words.
+    """
+    cart = Cart.objects.filter(token=token).first() if len(token) <= 40 else None
+    if cart is None:
+        raise NotFound("There is no such cart. Create one with POST /api/v1/carts.", code="cart_not_found")
+    return cart
+
+
+@transaction.atomic(durable=True)
+def set_details(cart: Cart, changes: Mapping[str, Any], *, at: datetime) -> Cart:
+    """Change e-mail, addresses, country, currency or shipping method of an open cart.
+
+    A shipping address sets the country, and a country sets the currency, unless they are given too.
+    """
+    cart = _lock_open(cart)
+    for name in ("email", "currency", "country", "locale", "shipping_method"):
+        if name in changes:
+            setattr(cart, name, changes[name])
+    for name in ("shipping_address", "billing_address"):
+        if name in changes:
+            setattr(cart, name, addresses.normalise(changes[name]) if changes[name] else {})
+    if changes.get("shipping_address") and "country" not in changes:
+        cart.country = cart.shipping_address["country"]
+    if "currency" not in changes and ("country" in changes or changes.get("shipping_address")):
+        cart.currency = _currency_of(cart.country)
+    cart.updated_at = at
+    cart.save()
+    return cart
+
+
+@transaction.atomic(durable=True)
+def add_line(cart: Cart, *, sku: str, quantity: int, refill: Refill | None, at: datetime) -> CartLine:
+    """Add a quantity of a SKU; the same SKU on the same refill adds up in one line."""
+    cart = _lock_open(cart)
+    variant = _variant(sku)
+    _check_refill(variant, refill)
+    line = CartLine.objects.filter(cart=cart, variant=variant, **_refill_fields(refill)).first()
+    if line is None:
+        if cart.lines.count() >= MAX_LINES:
+            raise Conflict(f"A cart holds at most {MAX_LINES} lines.", code="too_many_lines")
+        line = CartLine(cart=cart, variant=variant, quantity=0, **_refill_fields(refill))
+    line.quantity = _checked_quantity(line.quantity + quantity)
+    line.save()
+    _touch(cart, at)
+    return line
+
+
+@transaction.atomic(durable=True)
+def change_line(cart: Cart, line_id: int, changes: Mapping[str, Any], *, at: datetime) -> CartLine:
+    """Change a line's quantity or refill; a line that becomes equal to another is joined with it."""
+    cart = _lock_open(cart)
+    line = _line(cart, line_id)
+    if "quantity" in changes:
+        line.quantity = _checked_quantity(changes["quantity"])
+    if "refill" in changes:
+        _check_refill(line.variant, changes["refill"])
+        for name, value in _refill_fields(changes["refill"]).items():
+            setattr(line, name, value)
+        twin = cart.lines.exclude(pk=line.pk).filter(
+            variant=line.variant, **_refill_fields(changes["refill"])
+        )
+        for other in twin:
+            line.quantity = _checked_quantity(line.quantity + other.quantity)
+            other.delete()
+    line.save()
+    _touch(cart, at)
+    return line
+
+
+@transaction.atomic(durable=True)
+def remove_line(cart: Cart, line_id: int, *, at: datetime) -> None:
+    """Remove a line; removing one that is not there is an error the client should hear of."""
+    cart = _lock_open(cart)
+    _line(cart, line_id).delete()
+    _touch(cart, at)
+
+
+def view(cart: Cart, *, at: datetime) -> CartView:
+    """Return the cart with present prices, stock, ways to ship and problems. Writes nothing."""
+    lines = list(_lines(cart))
+    problems: list[Problem] = []
+    offers = pricing.offers_for([line.variant for line in lines], cart.currency, at)
+    priced = []
+    for line in lines:
+        priced_line = price(line, offers.get(line.variant_id))
+        if priced_line is None:
+            problems.append(Problem("not_priced", f"Not sold in {cart.currency}.", line.variant.sku))
+        else:
+            priced.append(priced_line)
+    zone = _zone(cart, problems)
+    options = []
+    if zone is not None:
+        weight, value = totals.weight_of(priced), totals.items_total(priced)
+        options = shipping.options_for(zone, weight_g=weight, items_total=value)
+    quote = totals.quote(
+        priced,
+        currency=cart.currency,
+        tax_included=zone.prices_include_tax if zone else True,
+        tax_rates=_tax_rates(cart, priced, at),
+        shipping=shipping.pick(options, cart.shipping_method),
+    )
+    found = CartView(cart=cart, lines=lines, quote=quote, zone=zone, options=options, problems=problems)
+    _find_problems(found)
+    return found
+
+
+def price(line: CartLine, offer: pricing.Offer | None) -> PricedLine | None:
+    """Return a cart line with its prices, or None where it is not sold."""
+    if offer is None:
+        return None
+    on_refill = line.refill_unit is not None and offer.refill_amount is not None
+    return PricedLine(
+        variant=line.variant,
+        quantity=line.quantity,
+        list_unit_price=offer.list_amount,
+        unit_price=offer.refill_amount if on_refill and offer.refill_amount else offer.amount,
+        refill_unit=line.refill_unit,
+        refill_count=line.refill_count,
+    )
+
+
+def is_ordered(cart: Cart) -> bool:
+    """Return whether the cart has become an order."""
+    return Order.objects.filter(cart=cart).exists()
+
+
+def _lines(cart: Cart) -> Any:
+    parts = BundleComponent.objects.select_related("variant__product")
+    return (
+        cart.lines.select_related("variant__product")
+        .prefetch_related(Prefetch("variant__components", queryset=parts))
+        .order_by("pk")
+    )
+
+
+def _zone(cart: Cart, problems: list[Problem]) -> ShippingZone | None:
+    address = cart.shipping_address
+    try:
+        return shipping.zone_for(
+            country=cart.country,
+            postal_code=address.get("postal_code", ""),
+            region=address.get("region", ""),
+        )
+    except shipping.NotShippedThere as refusal:
+        problems.append(Problem(refusal.problem_code, refusal.detail))
+        return None
+
+
+def _tax_rates(cart: Cart, priced: list[PricedLine], at: datetime) -> dict[str, taxes.Tax]:
+    codes = {line.variant.product.tax_code for line in priced} | {totals.SHIPPING_TAX_CODE}
+    region = cart.shipping_address.get("region", "")
+    return taxes.rates_for(country=cart.country, region=region, tax_codes=codes, on=at.date())
+
+
+def _find_problems(found: CartView) -> None:
+    cart, problems = found.cart, found.problems
+    if not found.lines:
+        problems.append(Problem("empty", "The cart is empty."))
+    _find_stock_problems(found)
+    if not cart.email:
+        problems.append(Problem("email_missing", "Give an e-mail address for the confirmation."))
+    if not cart.shipping_address:
+        problems.append(Problem("address_missing", "Give a shipping address."))
+    if found.zone is None:
+        return
+    if found.zone.currency != cart.currency:
+        problems.append(
+            Problem("currency_mismatch", f"Orders to {found.zone.name} are paid in {found.zone.currency}.")
+        )
+    if found.lines and not found.options:
+        problems.append(Problem("too_heavy", "The parcel is too heavy for every way to ship there."))
+    elif found.quote.shipping is None and found.lines:
+        problems.append(Problem("shipping_method_missing", "Choose a shipping method."))
+    if not SellerIdentity.objects.filter(region=found.zone.regulatory_region).exists():
+        problems.append(Problem("not_sold_there", f"We may not sell to {found.zone.name} yet."))
+
+
+def _find_stock_problems(found: CartView) -> None:
+    variants = [line.variant for line in found.lines]
+    available = inventory.available_for(variants)
+    wanted: dict[int, int] = {}
+    for line in found.lines:
+        wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
+    for variant in {line.variant_id: line.variant for line in found.lines}.values():
+        left = max(0, available.get(variant.pk, 0))
+        if variant.archived_at is not None or not variant.product.is_published:
+            found.problems.append(Problem("not_sold", "No longer sold. Remove it.", variant.sku))
+        elif wanted[variant.pk] > left:
+            found.problems.append(Problem("out_of_stock", f"{left} left.", variant.sku))
+
+
+def _lock_open(cart: Cart) -> Cart:
+    locked = Cart.objects.select_for_update().get(pk=cart.pk)
+    if is_ordered(locked):
+        raise CartClosed("This cart has become an order. Start a new one.")
+    return locked
+
+
+def _touch(cart: Cart, at: datetime) -> None:
+    cart.updated_at = at
+    cart.save(update_fields=["updated_at"])
+
+
+def _variant(sku: str) -> Variant:
+    variant = Variant.objects.sellable().select_related("product").filter(sku=sku).first()
+    if variant is None:
+        raise UnknownSku(f"There is no product with SKU {sku!r}.", fields={"sku": ["Unknown SKU."]})
+    return variant
+
+
+def _line(cart: Cart, line_id: int) -> CartLine:
+    line = cart.lines.select_related("variant").filter(pk=line_id).first()
+    if line is None:
+        raise NotFound("This cart has no such line.", code="line_not_found")
+    return line
+
+
+def _checked_quantity(quantity: int) -> int:
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise InvalidInput(
+            f"A line holds 1 to {MAX_QUANTITY} pieces.",
+            fields={"quantity": [f"A whole number from 1 to {MAX_QUANTITY}."]},
+        )
+    return quantity
+
+
+def _check_refill(variant: Variant, refill: Refill | None) -> None:
+    if refill is None:
+        return
+    if not variant.is_subscribable:
+        raise NotSubscribable(
+            f"{variant.sku} is sold once, not on refill.", fields={"refill": ["Not offered."]}
+        )
+    days = DAYS_PER_UNIT[refill.unit] * refill.count
+    if not MIN_INTERVAL_DAYS <= days <= MAX_INTERVAL_DAYS:
+        raise InvalidInput(
+            "Refills come between once a week and once a year.",
+            fields={"refill": ["From 7 days to 12 months."]},
+        )
+
+
+def _refill_fields(refill: Refill | None) -> dict[str, Any]:
+    return {"refill_unit": refill.unit if refill else None, "refill_count": refill.count if refill else None}
+
+
+def _currency_of(country: str) -> str:
+    zone = ShippingZone.objects.filter(is_active=True, countries__contains=[country]).first()
+    return zone.currency if zone else settings.DEFAULT_CURRENCY

@@ -1,0 +1,77 @@
+"""Mails about one order."""
+
+from catalog import usage
+from catalog.models import Product
+from orders import addresses, links
+from orders.models import Order, StripeRefund
+from shop.mail.outbox import Letter
+from shop.money import format_money
+
+
+def order_confirmation(order: Order) -> Letter:
+    """The order is paid: what was bought, where it goes, how to use it, and the terms it was bought under."""
+    products = Product.objects.filter(variants__in=order.lines.values("variant")).distinct()
+    guides = [(product, usage.guides_for(product)) for product in products]
+    context = {**_about(order), "guides": guides}
+    return _letter(order, "order_confirmation", f"Your order [{order.reference}] is confirmed", context)
+
+
+def paid_too_late(order: Order) -> Letter:
+    """The money came after the goods were gone: all of it goes back."""
+    subject = f"Order [{order.reference}]: sold out, your money is on its way back"
+    return _letter(order, "paid_too_late", subject, _about(order))
+
+
+def refund_sent(order: Order, refund: StripeRefund) -> Letter:
+    """A refund went through."""
+    amount = format_money(refund.amount, refund.currency)
+    context = {**_about(order), "amount": amount}
+    subject = f"Refund of {amount} for order [{order.reference}]"
+    return _letter(order, "refund", subject, context, occasion=f"refund-{refund.pk}")
+
+
+def staff_review(order: Order, reason: str) -> Letter:
+    """Staff have to look at an order."""
+    context = {**_about(order), "reason": reason}
+    subject = f"Order [{order.reference}] needs a look"
+    return _letter(order, "staff_review", subject, context, occasion=reason[:80])
+
+
+def _letter(
+    order: Order, kind: str, subject: str, context: dict[str, object], *, occasion: str = ""
+) -> Letter:
+    return Letter(
+        kind=kind,
+        subject_key=f"order:{order.reference}",
+        occasion=occasion,
+        subject=subject,
+        template=f"orders/mail/{kind}",
+        context=context,
+        locale=order.locale,
+    )
+
+
+def _about(order: Order) -> dict[str, object]:
+    def show(amount: int) -> str:
+        return format_money(amount, order.currency)
+
+    rows = [
+        {
+            "name": f"{line.product_name}, {line.variant_name}",
+            "quantity": line.quantity,
+            "amount": show(line.gross if order.tax_included else line.net),
+            "refill": f"every {line.refill_count} {line.refill_unit}s" if line.refill_unit else "",
+        }
+        for line in order.lines.all()
+    ]
+    return {
+        "order": order,
+        "is_test": order.is_test,
+        "rows": rows,
+        "shipping": show(order.shipping_total),
+        "discount": show(order.discount_total) if order.discount_total else "",
+        "tax": show(order.tax_total),
+        "total": show(order.total),
+        "address": addresses.lines(order.shipping_address),
+        "url": links.order_url(order),
+    }

@@ -1,0 +1,118 @@
+"""The only writer of an order's statuses, and of its timeline. Callers hold the order's row lock."""
+
+from datetime import datetime
+from typing import Any
+
+from orders.models import Order, OrderEvent
+from shop.accounts.models import User
+from shop.transitions import advance, allowed
+
+Status = Order.Status
+PaymentStatus = Order.PaymentStatus
+
+
+def note(
+    order: Order, kind: str, message: str, *, at: datetime, actor: User | None = None, **data: Any
+) -> OrderEvent:
+    """Write a fact on the order's timeline."""
+    return OrderEvent.objects.create(
+        order=order, kind=kind, message=message[:300], data=data, actor=actor, at=at
+    )
+
+
+def mark_paid(order: Order, *, at: datetime) -> None:
+    """The money is here: the order is paid. Whether its goods are too is `confirm`'s business."""
+    advance(
+        order,
+        field="payment_status",
+        table=Order.PAYMENT_STEPS,
+        target=PaymentStatus.PAID,
+        paid_at=at,
+    )
+
+
+def confirm(order: Order, *, at: datetime) -> None:
+    """The order stands: its stock is allocated and it may be packed. Also reinstates one that had ended."""
+    late = order.status != Status.PENDING
+    advance(
+        order,
+        field="status",
+        table=Order.STATUS_STEPS,
+        target=Status.PLACED,
+        hold_expires_at=None,
+        closed_at=None,
+    )
+    if late:
+        note(order, "reinstated", "Paid late; stock was still there, so the order stands again.", at=at)
+
+
+def mark_processing(order: Order, *, hold_until: datetime) -> None:
+    """Stripe is waiting for the bank; the hold waits with it. Repeating changes nothing but the hold."""
+    order.hold_expires_at = hold_until
+    if order.payment_status == PaymentStatus.PROCESSING:
+        order.save(update_fields=["hold_expires_at"])
+        return
+    advance(
+        order,
+        field="payment_status",
+        table=Order.PAYMENT_STEPS,
+        target=PaymentStatus.PROCESSING,
+        hold_expires_at=hold_until,
+    )
+
+
+def mark_unpaid(order: Order) -> None:
+    """A payment that was processing came back; nothing to do for one that never left."""
+    if order.payment_status == PaymentStatus.PROCESSING:
+        advance(order, field="payment_status", table=Order.PAYMENT_STEPS, target=PaymentStatus.UNPAID)
+
+
+def mark_refunded(order: Order, *, refunded: int, received: int) -> None:
+    """Show how much of the money has gone back, in minor units. Falls back when a refund failed."""
+    target = PaymentStatus.PARTIALLY_REFUNDED
+    if refunded == 0:
+        target = PaymentStatus.PAID
+    elif refunded >= received:
+        target = PaymentStatus.REFUNDED
+    if target != order.payment_status:
+        advance(order, field="payment_status", table=Order.PAYMENT_STEPS, target=target)
+
+
+def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | None = None) -> None:
+    """Cancel or expire an order."""
+    advance(
+        order,
+        field="status",
+        table=Order.STATUS_STEPS,
+        target=target,
+        closed_at=at,
+        hold_expires_at=None,
+    )
+    note(order, target, reason, at=at, actor=actor)
+
+
+def can_end(order: Order, target: str) -> bool:
+    """Return whether an order may still be cancelled or expire."""
+    return allowed(Order.STATUS_STEPS, order.status, target)
+
+
+def renew_hold(order: Order, *, until: datetime) -> None:
+    """Keep a pending order's hold alive: each request to pay does."""
+    order.hold_expires_at = until
+    order.save(update_fields=["hold_expires_at"])
+
+
+def flag_for_review(order: Order, reason: str, *, at: datetime) -> None:
+    """What Stripe says and what we agreed differ: stop, and let a person look."""
+    if order.review_reason == reason:
+        return
+    order.review_reason = reason[:200]
+    order.save(update_fields=["review_reason"])
+    note(order, "review", f"Needs review: {reason}", at=at)
+
+
+def clear_review(order: Order, *, at: datetime, actor: User) -> None:
+    """A person has looked and the order may go on."""
+    order.review_reason = ""
+    order.save(update_fields=["review_reason"])
+    note(order, "review_cleared", "Review finished by staff.", at=at, actor=actor)

@@ -1,0 +1,161 @@
+"""Asking Stripe about whatever has been silent for too long: no webhook is ever needed to arrive."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+
+from orders import checkout, payments, refunds, settlement, stripe_gateway
+from orders.models import Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
+from shop.exceptions import ShopError
+
+logger = logging.getLogger(__name__)
+
+SILENT_FOR = timedelta(minutes=2)
+# A payment that nobody finishes is asked about less and less often, at a tenth of its age.
+AGE_SHARE = 10
+# A worker that is at it has this long before another one takes the event.
+WORKING_FOR = timedelta(minutes=1)
+BACKOFF_LIMIT_MINUTES = 60
+
+
+def process_event(event_pk: int, *, at: datetime) -> bool:
+    """Work off one stored event; return whether it is done. Safe to run twice and in any order.
+
+    The event is only a hint: what counts is read from Stripe.
+    """
+    claimed = WebhookEvent.objects.filter(
+        pk=event_pk, processed_at__isnull=True, next_attempt_at__lte=at
+    ).update(next_attempt_at=at + WORKING_FOR, attempts=F("attempts") + 1)
+    if not claimed:
+        return False
+    event = WebhookEvent.objects.get(pk=event_pk)
+    try:
+        _apply(event, at=at)
+    except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused, ShopError) as error:
+        wait = timedelta(minutes=min(2 ** min(event.attempts, 10) / 4, BACKOFF_LIMIT_MINUTES))
+        WebhookEvent.objects.filter(pk=event_pk).update(
+            last_error=f"{type(error).__name__}: {error}"[:500], next_attempt_at=at + wait
+        )
+        return False
+    WebhookEvent.objects.filter(pk=event_pk).update(processed_at=at, last_error="")
+    return True
+
+
+def due_event_ids(*, at: datetime, limit: int = 200) -> list[int]:
+    """Return ids of events that wait to be worked off, oldest first."""
+    due = WebhookEvent.objects.filter(processed_at__isnull=True, next_attempt_at__lte=at)
+    return list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
+
+
+def check_silent_payments(*, at: datetime, limit: int = 200, everything: bool = False) -> int:
+    """Ask Stripe about payments of open orders that have not been heard of; return how many were asked.
+
+    `everything` asks about each open payment, however recently it was asked about.
+    """
+    asked = 0
+    for payment in _open(at) if everything else _silent(at)[:limit]:
+        asked += 1
+        _guarded(lambda payment=payment: check_payment(payment, at=at), f"payment {payment.pk}")
+    return asked
+
+
+def check_payment(payment: Payment, *, at: datetime) -> Order | None:
+    """Ask Stripe how one payment stands and apply the answer (staff's button "ask Stripe again" too).
+
+    :raises payments.PaymentUnavailable: if Stripe does not answer.
+    """
+    intent = payments.read_intent(payment, mood=stripe_gateway.BACKGROUND, at=at)
+    Payment.objects.filter(pk=payment.pk).update(checked_at=at)
+    return settlement.observe(intent, at=at) if intent is not None else None
+
+
+def expire_orders(*, at: datetime) -> int:
+    """End orders that nobody paid in time, at Stripe first; return how many were looked at."""
+    ids = checkout.expired_ids(at=at)
+    for order in Order.objects.filter(pk__in=ids):
+        _guarded(lambda order=order: _expire(order, at=at), f"order {order.reference}")
+    return len(ids)
+
+
+def send_refunds(*, at: datetime) -> int:
+    """Send refunds that were written down and not yet answered; return how many were tried."""
+    ids = refunds.waiting_ids()
+    for refund_id in ids:
+        _guarded(lambda refund_id=refund_id: send_refund(refund_id, at=at), f"refund {refund_id}")
+    return len(ids)
+
+
+def send_refund(refund_id: int, *, at: datetime) -> None:
+    """Send one refund and hand Stripe's answer to settlement."""
+    answer = refunds.send(refund_id, mood=stripe_gateway.BACKGROUND)
+    if answer is not None:
+        settlement.observe_refund(answer, at=at)
+
+
+def check_pending_refunds(*, at: datetime, limit: int = 100) -> int:
+    """Ask Stripe about refunds that are on their way; return how many were asked."""
+    pending = StripeRefund.objects.filter(
+        status=StripeRefund.Status.PENDING, stripe_refund_id__isnull=False, requested_at__lte=at - SILENT_FOR
+    )
+    ids = list(pending.values_list("stripe_refund_id", flat=True)[:limit])
+    for refund_id in ids:
+        _guarded(
+            lambda refund_id=refund_id: settlement.observe_refund(
+                stripe_gateway.retrieve_refund(refund_id), at=at
+            ),
+            f"refund {refund_id}",
+        )
+    return len(ids)
+
+
+def _apply(event: WebhookEvent, *, at: datetime) -> None:
+    mood = stripe_gateway.BACKGROUND
+    intent_id = event.payload.get("payment_intent", "")
+    if event.type.startswith("payment_intent."):
+        settlement.observe_by_id(event.object_id, mood=mood, at=at)
+    elif event.type.startswith("refund.") or event.type == "charge.refund.updated":
+        settlement.observe_refund(stripe_gateway.retrieve_refund(event.object_id), at=at)
+    elif event.type == "charge.refunded" and intent_id:
+        for found in stripe_gateway.list_refunds(intent_id):
+            settlement.observe_refund(found, at=at)
+
+
+def _open(at: datetime) -> list[Payment]:
+    """Payments that may still move: an intent, or an attempt to create one, and no success yet."""
+    started = Q(stripe_payment_intent_id__isnull=False) | Q(
+        attempts__kind=PaymentAttempt.Kind.CREATE_INTENT, attempts__outcome__in=payments.UNRESOLVED
+    )
+    rows = Payment.objects.select_related("order").filter(
+        started,
+        Q(order__status=Order.Status.PENDING) | Q(attempts__outcome__in=payments.UNRESOLVED),
+        succeeded_at__isnull=True,
+        created_at__lte=at,
+    )
+    return list(rows.distinct().order_by(F("checked_at").asc(nulls_first=True))[:1000])
+
+
+def _silent(at: datetime) -> list[Payment]:
+    """Open payments whose turn to be asked about has come."""
+    return [row for row in _open(at - SILENT_FOR) if _is_worth_asking(row, at)]
+
+
+def _is_worth_asking(payment: Payment, at: datetime) -> bool:
+    if payment.checked_at is None:
+        return True
+    return at - payment.checked_at >= max(SILENT_FOR, (at - payment.created_at) / AGE_SHARE)
+
+
+def _expire(order: Order, *, at: datetime) -> None:
+    intent = checkout.expire(order, at=at)
+    if intent is not None:
+        settlement.observe(intent, at=at)
+
+
+def _guarded(work: Callable[[], object], what: str) -> None:
+    """Run one piece of a sweep; what fails is logged and met again by the next sweep."""
+    try:
+        work()
+    except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused, ShopError) as error:
+        logger.warning("%s waits for the next sweep: %s", what, error)

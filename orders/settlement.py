@@ -1,0 +1,226 @@
+"""The one place that learns that money moved, whoever brings the news: webhook, return page, reconciler, or
+the answer to our own call. Only what was read from Stripe gets here; only `succeeded` pays.
+
+Everything is safe to repeat and to reorder: money facts move forward only, and success absorbs the rest.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+
+from catalog import inventory
+from orders import emails, lifecycle, payments, placement, refunds, stripe_gateway
+from orders.models import Order, Payment, StripeRefund
+from orders.stripe_gateway import Intent, Mood, Refund
+from orders.subscriptions import billing, dunning, enrollment
+from shop.mail import outbox
+from shop.money import format_money
+
+logger = logging.getLogger(__name__)
+
+# While a bank makes up its mind the stock waits this long at a time.
+PROCESSING_HOLD = timedelta(days=7)
+
+
+def observe_by_id(intent_id: str, *, mood: Mood, at: datetime) -> Order | None:
+    """Read an intent at Stripe and apply what it says.
+
+    :raises stripe_gateway.OutcomeUnknown: if Stripe does not answer; the caller's row is swept again.
+    """
+    return observe(stripe_gateway.retrieve_intent(intent_id, mood=mood), at=at)
+
+
+def observe(intent: Intent, *, at: datetime) -> Order | None:
+    """Apply what a freshly read intent says and return its order, or None if it is none of ours."""
+    payment = _find(intent)
+    if payment is None:
+        logger.warning("intent %s belongs to no order of ours", intent.id)
+        return None
+    with transaction.atomic(durable=True):
+        # Refill rows are locked before the order: see the locking order in the README.
+        refill = billing.lock_for(payment.order)
+        order = Order.objects.select_for_update().get(pk=payment.order_id)
+        payment = Payment.objects.select_for_update().get(pk=payment.pk)
+        payment.order = order
+        mismatch = _mismatch(intent, order, payment)
+        if mismatch:
+            _stop(order, mismatch, at=at)
+            return order
+        first_success = intent.status == "succeeded" and payment.succeeded_at is None
+        if payment.succeeded_at is not None:
+            return order
+        payments.record(payment, intent, at=at)
+        payments.resolve(payment, intent, at=at)
+        if first_success:
+            _succeeded(order, payment, intent, at=at)
+        elif intent.status == "processing":
+            _processing(order, at=at)
+        elif intent.status == "requires_payment_method" and (intent.error_code or intent.decline_code):
+            _declined(order, intent, at=at)
+    if refill is not None:
+        order.refresh_from_db()
+    return order
+
+
+def observe_refund(found: Refund, *, at: datetime) -> Order | None:
+    """Apply what a freshly read refund says: ours, or one made in Stripe's dashboard."""
+    payment = (
+        Payment.objects.select_related("order")
+        .filter(stripe_payment_intent_id=found.payment_intent_id)
+        .first()
+    )
+    if payment is None:
+        logger.warning("refund %s belongs to no payment of ours", found.id)
+        return None
+    with transaction.atomic(durable=True):
+        order = Order.objects.select_for_update().get(pk=payment.order_id)
+        payment = Payment.objects.select_for_update().get(pk=payment.pk)
+        refund = _refund_row(payment, found, at=at)
+        before = refund.status
+        refund.stripe_refund_id = found.id
+        refund.status = _refund_status(found)
+        refund.failure_reason = found.failure_reason
+        if refund.status == StripeRefund.Status.SUCCEEDED and refund.settled_at is None:
+            refund.settled_at = at
+        refund.save(update_fields=["stripe_refund_id", "status", "failure_reason", "settled_at"])
+        if refund.status != before:
+            _refund_changed(order, payment, refund, at=at)
+    return order
+
+
+def _find(intent: Intent) -> Payment | None:
+    """Find our payment by the intent's id, or by the order in its metadata: a webhook may be faster than
+    the answer that carries the id."""
+    rows = Payment.objects.select_related("order")
+    payment = rows.filter(stripe_payment_intent_id=intent.id).first()
+    if payment is None and intent.order_reference:
+        payment = rows.filter(order__reference=intent.order_reference).first()
+    return payment
+
+
+def _mismatch(intent: Intent, order: Order, payment: Payment) -> str:
+    if not payments.adopt(payment, intent.id):
+        return f"a second PaymentIntent {intent.id} names this order"
+    if intent.amount != payment.amount or intent.currency != payment.currency:
+        said = format_money(intent.amount, intent.currency)
+        return f"Stripe says {said}, the order {format_money(payment.amount, payment.currency)}"
+    if intent.order_reference != order.reference:
+        return f"the intent names order {intent.order_reference or '(none)'}"
+    if intent.livemode != stripe_gateway.is_live():
+        return "live and test mode are mixed"
+    if intent.status == "succeeded" and intent.amount_received != payment.amount:
+        return f"received {format_money(intent.amount_received, intent.currency)} only"
+    return ""
+
+
+def _stop(order: Order, reason: str, *, at: datetime) -> None:
+    if order.review_reason:
+        return
+    lifecycle.flag_for_review(order, reason, at=at)
+    for address in settings.STAFF_ALERT_EMAILS:
+        outbox.enqueue(emails.staff_review(order, reason), to=address, at=at)
+
+
+def _succeeded(order: Order, payment: Payment, intent: Intent, *, at: datetime) -> None:
+    lifecycle.mark_paid(order, at=at)
+    amount = format_money(payment.amount_received, payment.currency)
+    lifecycle.note(order, "paid", f"{amount} received.", at=at, intent=intent.id, charge=intent.charge_id)
+    if not _secure_stock(order, at=at):
+        _paid_too_late(order, at=at)
+        return
+    if order.status != Order.Status.PLACED:
+        lifecycle.confirm(order, at=at)
+    refill = billing.lock_for(order)
+    if refill is not None:
+        billing.apply_paid(refill, at=at)
+        return
+    if payment.saves_card and intent.card is not None:
+        enrollment.enroll(order, intent.card, at=at)
+    outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
+
+
+def _secure_stock(order: Order, *, at: datetime) -> bool:
+    """Turn the hold into an allocation; if the hold is gone, take the goods again if they are there."""
+    if inventory.allocate(order.stock_reference, at=at):
+        return True
+    try:
+        inventory.reserve(
+            reference=order.stock_reference,
+            quantities=placement.demand_of(order),
+            until=at + settings.HOLD_FOR,
+            at=at,
+        )
+    except inventory.OutOfStock:
+        return False
+    return inventory.allocate(order.stock_reference, at=at)
+
+
+def _paid_too_late(order: Order, *, at: datetime) -> None:
+    """Money without goods goes back in full, at once, and everybody is told."""
+    refunds.request_refund(order, reason="Paid after the goods were gone.", actor=None, at=at)
+    if lifecycle.can_end(order, Order.Status.CANCELLED):
+        lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="Paid after the goods were gone.")
+    outbox.enqueue(emails.paid_too_late(order), to=order.email, at=at)
+    for address in settings.STAFF_ALERT_EMAILS:
+        outbox.enqueue(emails.staff_review(order, "paid late, refunded in full"), to=address, at=at)
+
+
+def _processing(order: Order, *, at: datetime) -> None:
+    if order.status != Order.Status.PENDING:
+        return
+    until = at + PROCESSING_HOLD
+    inventory.renew_hold(order.stock_reference, until=until)
+    lifecycle.mark_processing(order, hold_until=until)
+
+
+def _declined(order: Order, intent: Intent, *, at: datetime) -> None:
+    lifecycle.mark_unpaid(order)
+    code = intent.decline_code or intent.error_code
+    told = order.events.filter(kind="declined", data__charge=intent.charge_id).exists()
+    if told:
+        return
+    lifecycle.note(order, "declined", f"Card declined: {code}.", at=at, code=code, charge=intent.charge_id)
+    refill = billing.lock_for(order)
+    if refill is not None:
+        dunning.apply_declined(refill, code=intent.error_code, decline_code=intent.decline_code, at=at)
+
+
+def _refund_row(payment: Payment, found: Refund, *, at: datetime) -> StripeRefund:
+    """Return our row of a refund; one that was made at Stripe gets a row here."""
+    rows = StripeRefund.objects.select_for_update().filter(payment=payment)
+    row = rows.filter(stripe_refund_id=found.id).first()
+    if row is None and found.our_refund_id.isdigit():
+        row = rows.filter(pk=int(found.our_refund_id), stripe_refund_id__isnull=True).first()
+    if row is None:
+        row = StripeRefund.objects.create(
+            payment=payment,
+            stripe_refund_id=found.id,
+            amount=found.amount,
+            currency=found.currency,
+            reason="Made at Stripe.",
+            requested_at=at,
+        )
+    return row
+
+
+def _refund_status(found: Refund) -> str:
+    known = {status.value for status in StripeRefund.Status}
+    return found.status if found.status in known else StripeRefund.Status.PENDING
+
+
+def _refund_changed(order: Order, payment: Payment, refund: StripeRefund, *, at: datetime) -> None:
+    moved = payment.refunds.filter(status__in=[StripeRefund.Status.PENDING, StripeRefund.Status.SUCCEEDED])
+    payment.amount_refunded = moved.aggregate(sum=Sum("amount"))["sum"] or 0
+    payment.save(update_fields=["amount_refunded"])
+    lifecycle.mark_refunded(order, refunded=payment.amount_refunded, received=payment.amount_received)
+    amount = format_money(refund.amount, refund.currency)
+    lifecycle.note(order, "refund", f"Refund of {amount}: {refund.status}.", at=at, refund=refund.pk)
+    if refund.status == StripeRefund.Status.SUCCEEDED:
+        outbox.enqueue(emails.refund_sent(order, refund), to=order.email, at=at)
+    elif refund.status == StripeRefund.Status.FAILED:
+        for address in settings.STAFF_ALERT_EMAILS:
+            reason = f"a refund of {amount} failed"
+            outbox.enqueue(emails.staff_review(order, reason), to=address, at=at)

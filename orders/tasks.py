@@ -1,0 +1,68 @@
+"""Celery's doors to the orders: ids in, one verb, safe to run twice. Every one is a wake-up over rows."""
+
+import logging
+from typing import Any
+
+from celery import Task, shared_task
+
+from orders import reconciler, settlement
+from orders.subscriptions import billing, planning
+from shop.clock import reading
+from shop.mail.tasks import BROKER_ERRORS
+
+logger = logging.getLogger(__name__)
+
+
+def wake(task: Task, *args: Any) -> None:
+    """Send a wake-up; when the broker is gone the sweep finds the row."""
+    try:
+        task.delay(*args)
+    except BROKER_ERRORS as error:
+        logger.warning("%s%r waits for the sweep: %s", task.name, args, error)
+
+
+@shared_task(name="orders.process_webhook_event")
+def process_webhook_event(event_pk: int) -> None:
+    """Work off one stored event of Stripe."""
+    reconciler.process_event(event_pk, at=reading.now())
+
+
+@shared_task(name="orders.sweep_webhook_events")
+def sweep_webhook_events() -> None:
+    """Work off events whose wake-up was lost or whose turn has come again."""
+    at = reading.now()
+    for event_pk in reconciler.due_event_ids(at=at):
+        reconciler.process_event(event_pk, at=at)
+
+
+@shared_task(name="orders.reconcile")
+def reconcile() -> None:
+    """Ask Stripe about silent payments and refunds, send refunds, end what nobody paid."""
+    at = reading.now()
+    reconciler.send_refunds(at=at)
+    reconciler.check_silent_payments(at=at)
+    reconciler.check_pending_refunds(at=at)
+    reconciler.expire_orders(at=at)
+
+
+@shared_task(name="orders.plan_refills")
+def plan_refills() -> None:
+    """Join cycles that come due into refills, with a quote and a reminder."""
+    planning.plan(at=reading.now())
+
+
+@shared_task(name="orders.dispatch_due_refills")
+def dispatch_due_refills() -> None:
+    """Claim refills that are due and hand each to a worker; also those whose worker died."""
+    at = reading.now()
+    for refill_id in [*billing.claim(at=at), *billing.stuck_ids(at=at)]:
+        wake(bill_refill, refill_id)
+
+
+@shared_task(name="orders.bill_refill")
+def bill_refill(refill_id: int) -> None:
+    """Reserve, charge and settle one refill."""
+    at = reading.now()
+    intent = billing.bill(refill_id, at=at)
+    if intent is not None:
+        settlement.observe(intent, at=at)

@@ -1,0 +1,57 @@
+"""Stripe's door: check the signature, store the event, answer at once. The work is done by Celery."""
+
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from orders import stripe_gateway, tasks
+from orders.models import WebhookEvent
+from shop.api.errors import CONTENT_TYPE, problem
+from shop.clock import reading
+
+MAX_BODY_BYTES = 512 * 1024
+
+
+@csrf_exempt
+@require_POST
+def stripe_webhook(request: HttpRequest) -> HttpResponse:
+    """Store a signed event and wake a worker; 400 and no row when the signature is wrong or too old.
+
+    Source: https://docs.stripe.com/webhooks#verify-events
+    """
+    if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
+        return _refuse(413, "too_large", "The event is too large.")
+    try:
+        event = stripe_gateway.read_event(request.body, request.headers.get("Stripe-Signature", ""))
+    except stripe_gateway.ForgedEvent:
+        return _refuse(400, "bad_signature", "The signature does not match.")
+    row = _store(event)
+    if row is not None:
+        tasks.wake(tasks.process_webhook_event, row.pk)
+    return JsonResponse({"received": True})
+
+
+def _store(event: stripe_gateway.Event) -> WebhookEvent | None:
+    """Write the event; None when it was stored before."""
+    at = reading.now()
+    try:
+        with transaction.atomic(durable=True):
+            return WebhookEvent.objects.create(
+                event_id=event.id,
+                type=event.type,
+                object_id=event.object_id,
+                payload={
+                    **event.summary,
+                    "object_type": event.object_type,
+                    "payment_intent": event.payment_intent_id,
+                },
+                received_at=at,
+                next_attempt_at=at,
+            )
+    except IntegrityError:
+        return None
+
+
+def _refuse(status: int, code: str, title: str) -> JsonResponse:
+    return JsonResponse(problem(status, code, title), status=status, content_type=CONTENT_TYPE)

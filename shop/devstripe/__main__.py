@@ -1,0 +1,5 @@
+"""python -m shop.devstripe"""
+
+from .cli import main
+
+main()
