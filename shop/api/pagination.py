@@ -18,6 +18,11 @@ class CursorPages(CursorPagination):
     max_page_size = 100
     ordering = "id"
 
+    def ordered_by(self, *fields: str) -> "CursorPages":
+        """Page in this order; the last field is unique, so that no row is skipped or shown twice."""
+        self.ordering = fields  # type: ignore[assignment]
+        return self
+
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: Any = None
     ) -> list[Any] | None:

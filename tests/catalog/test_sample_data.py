@@ -27,11 +27,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def loaded(db):
+def fresh(db):
     return sample_data.load(at=AT)
 
 
-def test_everything_arrives(loaded):
+def test_everything_arrives(fresh):
     assert Product.objects.goods().count() == 12
     assert Product.objects.bundles().count() == 3
     assert Variant.objects.exclude(product__kind=Product.Kind.BUNDLE).count() == 28
@@ -41,7 +41,7 @@ def test_everything_arrives(loaded):
     assert Category.objects.count() == 5
 
 
-def test_a_second_run_changes_nothing_and_keeps_what_staff_edited(loaded):
+def test_a_second_run_changes_nothing_and_keeps_what_staff_edited(fresh):
     Product.objects.filter(code="FLK-ORI").update(name="Edited by staff")
     movements = StockMovement.objects.count()
 
@@ -60,7 +60,7 @@ def test_it_is_fast(db):
     assert time.perf_counter() - started < 3
 
 
-def test_every_variant_can_be_bought_but_the_one_that_is_sold_out(loaded):
+def test_every_variant_can_be_bought_but_the_one_that_is_sold_out(fresh):
     variants = list(Variant.objects.all())
 
     available = inventory.available_for(variants)
@@ -70,7 +70,7 @@ def test_every_variant_can_be_bought_but_the_one_that_is_sold_out(loaded):
         assert len(pricing.offers_for(variants, currency, AT)) == 31
 
 
-def test_counts_follow_the_lots_and_the_recalled_lot_sells_nothing(loaded):
+def test_counts_follow_the_lots_and_the_recalled_lot_sells_nothing(fresh):
     assert StockLevel.objects.get(variant__sku="FLK-ORI-1000").on_hand == 410 + 36
     assert StockLevel.objects.get(variant__sku="OIL-STR-100").on_hand == 330
     recalled = Lot.objects.get(code="L26115B")
@@ -84,7 +84,7 @@ def test_dates_move_with_the_clock(db):
     assert Lot.objects.get(code="L24033C").best_before_on == date(2027, 2, 10)
 
 
-def test_the_evening_set_refills_without_its_scoop(loaded):
+def test_the_evening_set_refills_without_its_scoop(fresh):
     bundle = Variant.objects.get(sku="BND-EVE")
 
     refill = inventory.demand_of([(bundle, 1)], refill=True)
@@ -95,14 +95,14 @@ def test_the_evening_set_refills_without_its_scoop(loaded):
     assert (offer.amount, offer.refill_amount) == (2250, 1785)
 
 
-def test_every_gtin_has_its_check_digit(loaded):
+def test_every_gtin_has_its_check_digit(fresh):
     gtins = list(Variant.objects.values_list("gtin", flat=True))
 
     assert len(set(gtins)) == 31
     assert all(ean.is_valid(gtin) for gtin in gtins)
 
 
-def test_every_caution_has_a_text(loaded):
+def test_every_caution_has_a_text(fresh):
     used = {code for codes in Product.objects.values_list("caution_codes", flat=True) for code in codes}
 
     assert used == set(TEXTS)
