@@ -4,6 +4,7 @@ Every verb runs inside the caller's transaction and locks in one order: StockLev
 reservations of those levels, then Lot by primary key. `reference` is an opaque string of the caller.
 """
 
+from catalog.inventory.audit import Difference, differences
 from catalog.inventory.availability import (
     LOW_STOCK_UNITS,
     availability,
@@ -37,6 +38,7 @@ from catalog.inventory.reservations import (
 
 __all__ = [
     "LOW_STOCK_UNITS",
+    "Difference",
     "LotMismatch",
     "LotRequired",
     "LotTooOld",
@@ -53,6 +55,7 @@ __all__ = [
     "count",
     "cover_shortage",
     "demand_of",
+    "differences",
     "is_reserved",
     "lots_from",
     "pick_fefo",

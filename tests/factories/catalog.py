@@ -1,6 +1,7 @@
 """Goods for tests: rows by factories, stock only through the inventory verbs."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import factory
@@ -12,6 +13,7 @@ from catalog.models import BundleComponent, Category, Lot, Price, Product, Varia
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PRICES_SINCE = AT - timedelta(days=90)
 BEST_BEFORE = date(2029, 9, 30)
+DEFAULT_PRICES = {"GBP": 1250, "EUR": 1450, "USD": 1595}
 
 
 class CategoryFactory(DjangoModelFactory):
@@ -33,7 +35,7 @@ class ProductFactory(DjangoModelFactory):
     category = factory.SubFactory(CategoryFactory)
     kind = Product.Kind.FLAKES
     is_published = True
-    mgcl2_percent = "46.80"
+    mgcl2_percent = Decimal("46.80")
     label_dose = factory.LazyFunction(
         lambda: {"bath_g": [250, 500], "foot_g": [100, 250], "max_sessions_per_week": 7}
     )
@@ -55,7 +57,7 @@ class VariantFactory(DjangoModelFactory):
     net_unit = Variant.Unit.GRAM
     gross_weight_g = 1045
     is_subscribable = True
-    refill_discount_percent = "10.00"
+    refill_discount_percent = Decimal("10.00")
 
 
 class PriceFactory(DjangoModelFactory):
@@ -89,7 +91,7 @@ def make_variant(
 ) -> Variant:
     """Return a published variant with list prices (minor units by currency) and sellable stock."""
     variant = VariantFactory.create(**fields)
-    for currency, amount in (prices or {"GBP": 1250, "EUR": 1450, "USD": 1595}).items():
+    for currency, amount in (DEFAULT_PRICES if prices is None else prices).items():
         PriceFactory.create(variant=variant, currency=currency, amount=amount)
     if stock:
         put_in_stock(variant, stock, at=at)
@@ -99,8 +101,8 @@ def make_variant(
 def make_oil(**fields: Any) -> Variant:
     """Return a variant of a brine: 100 ml at 31 % unless told otherwise."""
     product = ProductFactory.create(
-        kind=Product.Kind.OIL, category__slug="magnesium-oil", mgcl2_percent="31.00",
-        density_g_per_ml="1.280", ml_per_spray="0.15", label_dose={"sprays_per_day": [3, 20]},
+        kind=Product.Kind.OIL, category__slug="magnesium-oil", mgcl2_percent=Decimal("31.00"),
+        density_g_per_ml=Decimal("1.280"), ml_per_spray=Decimal("0.15"), label_dose={"sprays_per_day": [3, 20]},
         usage_defaults={"sprays_per_day": 10, "days_per_week": 7}, durability_months=24,
     )  # fmt: skip
     return make_variant(

@@ -1,0 +1,24 @@
+"""Celery's doors to the stock: sweeps that may run twice, late or never."""
+
+import logging
+
+from celery import shared_task
+
+from catalog import inventory
+from shop.clock import reading
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="catalog.release_expired_holds")
+def release_expired_holds() -> None:
+    """Give back what customers left unpaid."""
+    inventory.release_expired(at=reading.now())
+
+
+@shared_task(name="catalog.age_out_lots")
+def age_out_lots() -> None:
+    """Take lots off sale that came too near to their best-before date."""
+    taken = inventory.age_out(at=reading.now())
+    if taken.short:
+        logger.warning("Ageing lots left allocations short: %s", ", ".join(taken.short))
