@@ -49,10 +49,13 @@ def due_event_ids(*, at: datetime, limit: int = 200) -> list[int]:
     return list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
 
 
-def check_silent_payments(*, at: datetime, limit: int = 200) -> int:
-    """Ask Stripe about payments of open orders that have not been heard of; return how many were asked."""
+def check_silent_payments(*, at: datetime, limit: int = 200, everything: bool = False) -> int:
+    """Ask Stripe about payments of open orders that have not been heard of; return how many were asked.
+
+    `everything` asks about each open payment, however recently it was asked about.
+    """
     asked = 0
-    for payment in _silent(at)[:limit]:
+    for payment in _open(at) if everything else _silent(at)[:limit]:
         asked += 1
         _guarded(lambda payment=payment: check_payment(payment, at=at), f"payment {payment.pk}")
     return asked
@@ -119,18 +122,23 @@ def _apply(event: WebhookEvent, *, at: datetime) -> None:
             settlement.observe_refund(found, at=at)
 
 
-def _silent(at: datetime) -> list[Payment]:
-    waiting = Payment.objects.select_related("order").filter(
-        Q(order__status=Order.Status.PENDING) | Q(attempts__outcome__in=payments.UNRESOLVED),
-        Q(checked_at__isnull=True) | Q(checked_at__lte=at - SILENT_FOR),
-        succeeded_at__isnull=True,
-        created_at__lte=at - SILENT_FOR,
-    )
+def _open(at: datetime) -> list[Payment]:
+    """Payments that may still move: an intent, or an attempt to create one, and no success yet."""
     started = Q(stripe_payment_intent_id__isnull=False) | Q(
         attempts__kind=PaymentAttempt.Kind.CREATE_INTENT, attempts__outcome__in=payments.UNRESOLVED
     )
-    rows = waiting.filter(started).distinct().order_by(F("checked_at").asc(nulls_first=True))
-    return [row for row in rows[:1000] if _is_worth_asking(row, at)]
+    rows = Payment.objects.select_related("order").filter(
+        started,
+        Q(order__status=Order.Status.PENDING) | Q(attempts__outcome__in=payments.UNRESOLVED),
+        succeeded_at__isnull=True,
+        created_at__lte=at,
+    )
+    return list(rows.distinct().order_by(F("checked_at").asc(nulls_first=True))[:1000])
+
+
+def _silent(at: datetime) -> list[Payment]:
+    """Open payments whose turn to be asked about has come."""
+    return [row for row in _open(at - SILENT_FOR) if _is_worth_asking(row, at)]
 
 
 def _is_worth_asking(payment: Payment, at: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Orders over REST: by login, or by `Authorization: OrderToken …`. To anybody else an order does not exist."""
+"""Orders over REST: by login, or by `Authorization: OrderToken …`. Nobody else learns that one exists."""
 
 from django.db.models import Prefetch
 from drf_spectacular.utils import OpenApiParameter, extend_schema

@@ -17,7 +17,7 @@ _kept: dict[str, tuple[float, timedelta]] = {}
 
 
 def now() -> datetime:
-    """Return the shop's time, in UTC: real time, plus the offset that `move_clock` set where that is allowed."""
+    """Return the shop's time in UTC: real time, plus what `move_clock` added where that is allowed."""
     if not settings.CLOCK_CAN_MOVE:
         return timezone.now()
     return timezone.now() + _offset()

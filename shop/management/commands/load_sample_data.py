@@ -1,0 +1,37 @@
+"""manage.py load_sample_data: a shop to look at, with a demo login for staff."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+import catalog.sample_data
+import content.sample_data
+import orders.sample_data
+from catalog.models import Product
+from shop.accounts.models import User
+from shop.clock import reading
+
+DEMO_STAFF_EMAIL = "staff@shop.example"
+DEMO_STAFF_PASSWORD = "demo-only"  # noqa: S105 - printed by `make run`, refused where money is real
+
+
+class Command(BaseCommand):
+    help = "Load the sample catalogue, regions, articles and the demo staff login, where missing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--if-empty", action="store_true", help="only when there is no product yet")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if "_live_" in settings.STRIPE_SECRET_KEY or not settings.MAIL_PAGE_ENABLED:
+            raise CommandError("Sample data and its demo login are not for a shop that takes real money.")
+        if options["if_empty"] and Product.objects.exists():
+            return
+        at = reading.now()
+        catalog.sample_data.load(at=at)
+        orders.sample_data.load(at=at)
+        content.sample_data.load(at=at)
+        if not User.objects.filter(email=DEMO_STAFF_EMAIL).exists():
+            User.objects.create_superuser(DEMO_STAFF_EMAIL, DEMO_STAFF_PASSWORD, name="Demo staff")
+        self.stdout.write("Sample data is loaded.")

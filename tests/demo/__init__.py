@@ -1,0 +1,1 @@
+"""`make demo`: the shop's main job, played by a stranger over HTTP."""
