@@ -5,7 +5,7 @@ from orders.models.customer import Consent, Customer, SavedCard
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
-from orders.models.subscription import BillingCycle, Refill, RefillItem, Subscription
+from orders.models.subscription import BillingCycle, Deployment, Refill, RefillItem, Subscription
 
 __all__ = [
     "BillingCycle",
@@ -13,6 +13,7 @@ __all__ = [
     "CartLine",
     "Consent",
     "Customer",
+    "Deployment",
     "Order",
     "OrderEvent",
     "OrderLine",

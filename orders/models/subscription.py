@@ -1,6 +1,7 @@
 """Refills: one item has one schedule; what falls due together is one parcel and one charge."""
 
 import secrets
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -9,6 +10,7 @@ from catalog.models import Variant
 from orders.models.cart import RefillUnit
 from orders.models.customer import Customer, SavedCard
 from orders.models.order import Order, OrderLine
+from shop.transitions import Table
 
 
 def new_subscription_reference() -> str:
@@ -29,7 +31,7 @@ class Subscription(models.Model):
         PAUSED = "paused"
         CANCELLED = "cancelled"
 
-    STATUS_STEPS = {
+    STATUS_STEPS: ClassVar[Table] = {
         Status.ACTIVE: {Status.PAUSED, Status.CANCELLED},
         Status.PAUSED: {Status.ACTIVE, Status.CANCELLED},
     }
@@ -43,7 +45,10 @@ class Subscription(models.Model):
     quantity = models.PositiveIntegerField()
     interval_unit = models.CharField(max_length=5, choices=RefillUnit.choices)
     interval_count = models.PositiveSmallIntegerField()
+    # due(k) = anchor + (k - anchor_index) intervals, in local days of the zone. A new interval or date moves
+    # both; the numbering of the cycles goes on.
     anchor_on = models.DateField()
+    anchor_index = models.PositiveIntegerField(default=0)
     timezone = models.CharField(max_length=64)
     # What one piece costs until a notice of a rise was sent.
     unit_price = models.PositiveBigIntegerField()
@@ -55,6 +60,9 @@ class Subscription(models.Model):
     status_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True, blank=True)
+    paused_until = models.DateField(null=True, blank=True, help_text="local day; empty: until resumed")
+    # The latest payment for this item: no second one within half an interval.
+    last_paid_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -85,13 +93,31 @@ class Refill(models.Model):
         SKIPPED = "skipped"
         FAILED = "failed"
 
-    STATUS_STEPS = {
+    # A claim is used once: the worker that turns `claimed` into `charging` is the one that charges. Success
+    # absorbs everything: money for a refill that had ended still pays it.
+    STATUS_STEPS: ClassVar[Table] = {
         Status.PLANNED: {Status.CLAIMED, Status.SKIPPED},
-        Status.CLAIMED: {Status.CHARGING, Status.BACKORDERED, Status.PLANNED, Status.SKIPPED},
-        Status.BACKORDERED: {Status.CLAIMED, Status.SKIPPED},
-        Status.CHARGING: {Status.PAID, Status.DUNNING, Status.ACTION_REQUIRED, Status.FAILED},
-        Status.DUNNING: {Status.CHARGING, Status.PAID, Status.ACTION_REQUIRED, Status.FAILED, Status.SKIPPED},
-        Status.ACTION_REQUIRED: {Status.CHARGING, Status.PAID, Status.DUNNING, Status.FAILED, Status.SKIPPED},
+        Status.CLAIMED: {
+            Status.CHARGING,
+            Status.BACKORDERED,
+            Status.PLANNED,
+            Status.DUNNING,
+            Status.ACTION_REQUIRED,
+            Status.PAID,
+            Status.SKIPPED,
+            Status.FAILED,
+        },
+        Status.BACKORDERED: {Status.CLAIMED, Status.PAID, Status.SKIPPED},
+        Status.CHARGING: {
+            Status.CLAIMED,
+            Status.PAID,
+            Status.DUNNING,
+            Status.ACTION_REQUIRED,
+            Status.SKIPPED,
+            Status.FAILED,
+        },
+        Status.DUNNING: {Status.CLAIMED, Status.PAID, Status.SKIPPED, Status.FAILED},
+        Status.ACTION_REQUIRED: {Status.DUNNING, Status.PAID, Status.SKIPPED, Status.FAILED},
         Status.FAILED: {Status.PAID},
         Status.SKIPPED: {Status.PAID},
     }
@@ -112,19 +138,25 @@ class Refill(models.Model):
     shipping_method = models.CharField(max_length=40)
     due_at = models.DateTimeField()
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PLANNED)
-    # The next time a sweep looks at it: the due time, a retry, a recheck of stock.
-    next_attempt_at = models.DateTimeField()
+    # The next time a sweep looks at it: the due time, a retry, a recheck of stock. Empty: it waits for its
+    # owner (another card, an authentication), or it is over.
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
     # The ceiling: never charge more than the reminder said.
     quoted_total = models.PositiveBigIntegerField(null=True, blank=True)
     quoted_at = models.DateTimeField(null=True, blank=True)
-    # Which quote the latest reminder told, and the mail that told it; it counts once it was sent.
+    # How many reminders were written; the latest told the quote above, and it counts once it was sent.
+    notices = models.PositiveSmallIntegerField(default=0)
     notice = models.ForeignKey(
         "mail.OutboxMessage", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     order = models.OneToOneField(
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="refill"
     )
+    # Refused payment attempts that dunning has dealt with.
     failed_attempts = models.PositiveSmallIntegerField(default=0)
+    first_declined_at = models.DateTimeField(null=True, blank=True)
+    # When stock was first found short: the customer is told of it once.
+    short_since = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -164,7 +196,11 @@ class BillingCycle(models.Model):
         SKIPPED = "skipped"
         CANCELLED = "cancelled"
 
-    STATUS_STEPS = {Status.OPEN: {Status.PAID, Status.SKIPPED, Status.CANCELLED}}
+    # A skip can be taken back.
+    STATUS_STEPS: ClassVar[Table] = {
+        Status.OPEN: {Status.PAID, Status.SKIPPED, Status.CANCELLED},
+        Status.SKIPPED: {Status.OPEN},
+    }
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="cycles")
     index = models.PositiveIntegerField()
@@ -215,3 +251,19 @@ class RefillItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.variant_id}"
+
+
+class Deployment(models.Model):
+    """The deployment that this database belongs to. A dump restored elsewhere carries the old name, and
+    nothing is charged from it."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    name = models.CharField(max_length=80)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "orders_deployment"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="orders_deployment_is_one_row")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,176 @@
+"""Shapes of what goes in and out about refills, and records as JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from orders.api.schemas import AddressSerializer, RefillSerializer
+from orders.models import BillingCycle, Refill, SavedCard, Subscription
+from shop.api.fields import MoneySerializer, StrictCharField, StrictIntegerField, StrictSerializer, money
+
+
+class ListQuery(StrictSerializer):
+    status = serializers.ChoiceField(choices=Subscription.Status.choices, required=False)
+
+
+class NothingSerializer(StrictSerializer):
+    """An empty body: the verb says it all."""
+
+
+class PauseSerializer(StrictSerializer):
+    until = serializers.DateField(required=False, allow_null=True, default=None, help_text="Local day.")
+
+
+class QuantitySerializer(StrictSerializer):
+    quantity = StrictIntegerField(min_value=1, max_value=1_000_000)
+
+
+class RescheduleSerializer(StrictSerializer):
+    interval = RefillSerializer(required=False)
+    next_on = serializers.DateField(required=False, help_text="Local day of the next refill.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"interval": ["Give an interval, a next day, or both."]})
+        return attrs
+
+
+class CardChoiceSerializer(StrictSerializer):
+    card = StrictCharField(max_length=64, help_text="The id of one of your saved cards.")
+
+
+class AddressChangeSerializer(StrictSerializer):
+    address = AddressSerializer()
+
+
+class CancelSerializer(StrictSerializer):
+    reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class CardOut(serializers.Serializer):
+    id = serializers.CharField()
+    brand = serializers.CharField()
+    last4 = serializers.CharField()
+    exp_month = serializers.IntegerField()
+    exp_year = serializers.IntegerField()
+
+
+class IntervalOut(serializers.Serializer):
+    unit = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class NextRefillOut(serializers.Serializer):
+    due_on = serializers.DateField(help_text="Local day of the customer.")
+    due_at = serializers.DateTimeField()
+    refill = serializers.CharField(allow_null=True, help_text="Set once it is planned.")
+
+
+class SubscriptionOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.CharField()
+    sku = serializers.CharField()
+    product_name = serializers.CharField()
+    variant_name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    interval = IntervalOut()
+    unit_price = MoneySerializer()
+    next = NextRefillOut(allow_null=True)
+    card = CardOut(allow_null=True)
+    shipping_address = serializers.DictField()
+    paused_until = serializers.DateField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    cancelled_at = serializers.DateTimeField(allow_null=True)
+
+
+class SubscriptionPageOut(serializers.Serializer):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = SubscriptionOut(many=True)
+
+
+class RefillItemOut(serializers.Serializer):
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = MoneySerializer()
+    subscription = serializers.CharField(allow_null=True, help_text="Null for an item added once.")
+
+
+class RefillOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.CharField()
+    charge_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null while it waits for you, or is over."
+    )
+    total = MoneySerializer(allow_null=True, help_text="The most that will be charged.")
+    items = RefillItemOut(many=True)
+    card = CardOut(allow_null=True)
+    shipping_address = serializers.DictField()
+    order = serializers.CharField(allow_null=True)
+    paid_at = serializers.DateTimeField(allow_null=True)
+
+
+def subscription(row: Subscription) -> dict[str, Any]:
+    """Return a subscription as its holder sees it. Expects `open_cycles` prefetched, with their refills."""
+    coming: list[BillingCycle] = row.open_cycles  # type: ignore[attr-defined]
+    return {
+        "reference": row.reference,
+        "status": row.status,
+        "sku": row.variant.sku,
+        "product_name": row.variant.product.name,
+        "variant_name": row.variant.name,
+        "quantity": row.quantity,
+        "interval": {"unit": row.interval_unit, "count": row.interval_count},
+        "unit_price": money(row.unit_price, row.currency),
+        "next": _coming(coming[0]) if coming and row.status == Subscription.Status.ACTIVE else None,
+        "card": _card(row.card),
+        "shipping_address": row.shipping_address,
+        "paused_until": row.paused_until,
+        "created_at": row.created_at,
+        "cancelled_at": row.cancelled_at,
+    }
+
+
+def refill(row: Refill) -> dict[str, Any]:
+    """Return a refill as its holder sees it. Expects items with their variants and cycles prefetched."""
+    return {
+        "reference": row.reference,
+        "status": row.status,
+        "charge_at": row.next_attempt_at,
+        "total": None if row.quoted_total is None else money(row.quoted_total, row.currency),
+        "items": [
+            {
+                "sku": item.variant.sku,
+                "name": f"{item.variant.product.name}, {item.variant.name}",
+                "quantity": item.quantity,
+                "unit_price": money(item.unit_price, row.currency),
+                "subscription": item.cycle.subscription.reference if item.cycle else None,
+            }
+            for item in row.items.all()
+        ],
+        "card": _card(row.card),
+        "shipping_address": row.shipping_address,
+        "order": row.order.reference if row.order else None,
+        "paid_at": row.paid_at,
+    }
+
+
+def _coming(cycle: BillingCycle) -> dict[str, Any]:
+    return {
+        "due_on": cycle.due_on,
+        "due_at": cycle.due_at,
+        "refill": cycle.refill.reference if cycle.refill else None,
+    }
+
+
+def _card(row: SavedCard | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "id": row.stripe_payment_method_id,
+        "brand": row.brand,
+        "last4": row.last4,
+        "exp_month": row.exp_month,
+        "exp_year": row.exp_year,
+    }

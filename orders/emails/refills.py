@@ -1,0 +1,146 @@
+"""Mails about refills: told before, told after, told when something is in the way."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+from django.utils.translation import gettext as _
+
+from orders import addresses, links
+from orders.models import Order, Refill, Subscription
+from shop.mail.outbox import Letter
+from shop.money import format_money
+
+
+def refill_upcoming(refill: Refill, *, shipping: int, tax: int) -> Letter:
+    """What will be sent and charged, when, and to which card. `shipping` and `tax` in minor units."""
+    total, day = _total(refill), _day(refill, refill.next_attempt_at)
+    context = {
+        **_about(refill),
+        "day": day,
+        "shipping": format_money(shipping, refill.currency),
+        "tax": format_money(tax, refill.currency),
+        "is_news": refill.notices > 1,
+    }
+    subject = _("Your refill on %(day)s: %(total)s") % {"day": day, "total": total}
+    return _letter(refill, "refill_upcoming", subject, context, occasion=f"notice-{refill.notices}")
+
+
+def refill_paid(refill: Refill) -> Letter:
+    """The refill is paid and will be packed."""
+    order = refill.order
+    context = {**_about(refill), "order_reference": order.reference if order else ""}
+    return _letter(refill, "refill_paid", _("Your refill is on our packing list"), context)
+
+
+def refill_declined(refill: Refill, *, retry_at: datetime | None) -> Letter:
+    """The card was declined; without `retry_at` it will not be tried again until it is changed."""
+    context = {**_about(refill), "retry_day": _day(refill, retry_at) if retry_at else ""}
+    subject = _("The payment of your refill did not go through")
+    return _letter(refill, "refill_declined", subject, context, occasion=f"decline-{refill.failed_attempts}")
+
+
+def action_required(refill: Refill) -> Letter:
+    """The bank wants its customer to confirm the payment: the link leads to the same payment."""
+    subject = _("Please confirm the payment of your refill")
+    return _letter(
+        refill, "action_required", subject, _about(refill), occasion=f"attempt-{refill.failed_attempts}"
+    )
+
+
+def refill_out_of_stock(refill: Refill) -> Letter:
+    """Something in the refill is not there: nothing is charged until it is."""
+    return _letter(refill, "refill_out_of_stock", _("Your refill is waiting for stock"), _about(refill))
+
+
+def refill_stopped(refill: Refill) -> Letter:
+    """The refill was not charged and its subscriptions are paused, not cancelled."""
+    return _letter(refill, "refill_stopped", _("Your refills are paused"), _about(refill))
+
+
+def subscription_changed(subscription: Subscription, *, what: str, at: datetime) -> Letter:
+    """The customer changed something: `what` says it in one sentence, as it is now."""
+    return _about_subscription(
+        subscription, "subscription_changed", _("Your refill plan has changed"), at, what=what
+    )
+
+
+def subscription_cancelled(subscription: Subscription, *, at: datetime) -> Letter:
+    """The confirmation of a cancellation: nothing is charged any more."""
+    return _about_subscription(subscription, "subscription_cancelled", _("Your refills are cancelled"), at)
+
+
+def _about_subscription(
+    subscription: Subscription, kind: str, subject: str, at: datetime, *, what: str = ""
+) -> Letter:
+    order = subscription.started_by.order
+    return Letter(
+        kind=kind,
+        subject_key=f"subscription:{subscription.reference}",
+        occasion=at.isoformat(),
+        subject=f"{subject} [{subscription.reference}]",
+        template=f"orders/mail/{kind}",
+        context={
+            "name": f"{subscription.variant.product.name}, {subscription.variant.name}",
+            "quantity": subscription.quantity,
+            "reference": subscription.reference,
+            "what": what,
+            "is_test": order.is_test,
+            "url": links.order_url(order),
+        },
+        locale=subscription.customer.locale,
+    )
+
+
+def _letter(
+    refill: Refill, kind: str, subject: str, context: dict[str, object], *, occasion: str = ""
+) -> Letter:
+    return Letter(
+        kind=kind,
+        subject_key=f"refill:{refill.reference}",
+        occasion=occasion,
+        subject=f"{subject} [{refill.reference}]",
+        template=f"orders/mail/{kind}",
+        context=context,
+        locale=refill.customer.locale,
+    )
+
+
+def _about(refill: Refill) -> dict[str, object]:
+    items = refill.items.select_related("variant__product")
+    rows = [
+        {
+            "name": f"{item.variant.product.name}, {item.variant.name}",
+            "quantity": item.quantity,
+            "amount": format_money(item.quantity * item.unit_price, refill.currency),
+        }
+        for item in items
+    ]
+    order = refill.order or _first_order(refill)
+    return {
+        "reference": refill.reference,
+        "rows": rows,
+        "total": _total(refill),
+        "card": str(refill.card) if refill.card else "",
+        "address": addresses.lines(refill.shipping_address),
+        "is_test": order.is_test if order else False,
+        "url": links.order_url(order) if order else "",
+    }
+
+
+def _first_order(refill: Refill) -> Order | None:
+    """Return the order that began the refills of this parcel: its page is where they are looked after."""
+    return Order.objects.filter(lines__subscriptions__cycles__refill=refill).order_by("pk").first()
+
+
+def _total(refill: Refill) -> str:
+    amount = refill.order.total if refill.order else refill.quoted_total or 0
+    return format_money(amount, refill.currency)
+
+
+def _day(refill: Refill, at: datetime | None) -> str:
+    """Return a moment as a day of the customer's own calendar: "14 December"."""
+    if at is None:
+        return ""
+    local = at.astimezone(ZoneInfo(refill.customer.timezone)).date()
+    return format_date(local, "d MMMM", locale=refill.customer.locale.replace("-", "_"))

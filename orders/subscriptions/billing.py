@@ -1,0 +1,307 @@
+"""CLAIM → RESERVE → INTENT → ATTEMPT → APPLY for one refill: each step commits, each can be taken up again.
+
+A claim is used once: `bill` turns `claimed` into `charging` under the refill's lock, and only the worker that
+did so asks for money. A worker that dies leaves a row in `charging`; `reclaim` makes a new claim of it.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from catalog import inventory
+from orders import lifecycle, payments, placement, stripe_gateway
+from orders.emails import refills as letters
+from orders.models import BillingCycle, Order, Payment, Refill, Subscription
+from orders.placement import Draft
+from orders.stripe_gateway import Intent
+from orders.subscriptions import cycles, dunning, guards, membership, notices, planning, quoting
+from shop.exceptions import Unavailable
+from shop.mail import outbox
+from shop.transitions import advance
+
+logger = logging.getLogger(__name__)
+
+Status = Refill.Status
+# Longer than a worker may run (CELERY_TASK_TIME_LIMIT): whoever held the claim is gone by then.
+CLAIM_HOLDS_FOR = timedelta(minutes=6)
+# The stock of a refill waits this long for its money; after that it is taken again at every try.
+STOCK_HELD_FOR = timedelta(hours=48)
+RECHECK_STOCK_AFTER = timedelta(days=1)
+
+# One statement: the ids that come back are the claim. SKIP LOCKED lets two dispatchers share the work; the
+# repeated conditions keep a row that changed between the two scans from being claimed.
+_CLAIM = """
+    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
+    WHERE id IN (
+        SELECT refill.id FROM orders_refill refill JOIN mail_outbox notice ON notice.id = refill.notice_id
+        WHERE refill.status IN ('planned', 'backordered', 'dunning') AND refill.next_attempt_at <= %(at)s
+          AND refill.card_id IS NOT NULL AND notice.sent_at <= %(told_by)s
+          AND (refill.status <> 'planned' OR refill.next_attempt_at > %(stale)s)
+        ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
+        FOR UPDATE OF refill SKIP LOCKED
+    ) AND status IN ('planned', 'backordered', 'dunning') AND next_attempt_at <= %(at)s
+    RETURNING id
+"""
+_RECLAIM = """
+    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
+    WHERE id IN (
+        SELECT id FROM orders_refill WHERE status IN ('claimed', 'charging') AND claimed_at <= %(left_since)s
+        ORDER BY claimed_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ) AND status IN ('claimed', 'charging') AND claimed_at <= %(left_since)s
+    RETURNING id
+"""
+
+
+def claim(*, at: datetime, limit: int = 50) -> list[int]:
+    """Claim due refills whose notice was sent in time, and return their ids; nobody else gets the same ones.
+
+    What is due without such a notice gets it first, and a later date.
+    """
+    if not guards.may_charge():
+        return []
+    planning.postpone_unannounced(at=at)
+    told_by, stale = at - settings.REFILL_NOTICE_FOR, at - planning.STALE_AFTER
+    return _run(_CLAIM, at=at, limit=limit, told_by=told_by, stale=stale)
+
+
+def reclaim(*, at: datetime, limit: int = 50) -> list[int]:
+    """Claim again what a dead worker or a silent Stripe left behind, and return the ids."""
+    if not guards.may_charge():
+        return []
+    return _run(_RECLAIM, at=at, limit=limit, left_since=at - CLAIM_HOLDS_FOR)
+
+
+def bill(refill_id: int, *, at: datetime) -> Intent | None:
+    """Bill one claimed refill and return its intent as it then stands, for settlement to observe.
+
+    None when there is nothing to charge: the claim was used, the stock is short, the total rose, or Stripe
+    does not answer (then it is claimed again later, and the same attempt goes on). Network: no transaction.
+    """
+    if not guards.may_charge():
+        return None
+    order = _reserve(refill_id, at=at)
+    if order is None or order.refill.card is None:
+        return None
+    try:
+        intent = payments.charge_saved_card(order, order.refill.card, at=at)
+    except (Unavailable, payments.AttemptUnresolved, stripe_gateway.OutcomeUnknown) as error:
+        logger.warning("refill %s waits: %s", order.refill, error)
+        return None
+    except payments.PaymentRefused:
+        _count_refusals(refill_id, at=at)
+        return None
+    _count_refusals(refill_id, at=at)
+    if intent.status == "canceled":
+        _give_up(refill_id, at=at)
+    return intent
+
+
+def in_flight(refill: Refill, *, at: datetime) -> bool:
+    """Return whether a charge of a locked refill is on its way: at a worker, or unanswered by Stripe."""
+    if refill.status != Status.CHARGING:
+        return False
+    if refill.claimed_at is not None and refill.claimed_at > at - CLAIM_HOLDS_FOR:
+        return True
+    unresolved = Payment.objects.filter(order=refill.order, attempts__outcome__in=payments.UNRESOLVED)
+    return unresolved.exists()
+
+
+def lock_for(order: Order) -> Refill | None:
+    """Lock the subscriptions, cycles and refill of an order, before the order itself; None if it has none."""
+    refill_id = Refill.objects.filter(order_id=order.pk).values_list("pk", flat=True).first()
+    return cycles.lock_refill(refill_id) if refill_id is not None else None
+
+
+def apply_paid(refill: Refill, *, at: datetime) -> None:
+    """The money of a locked refill is here: close its cycles, open the next ones, write the receipt.
+
+    In settlement's transaction. A refill that is paid already stays as it is: the documented duplicate.
+    """
+    if refill.status == Status.PAID or refill.order is None:
+        return
+    advance(
+        refill,
+        field="status",
+        table=Refill.STATUS_STEPS,
+        target=Status.PAID,
+        paid_at=at,
+        next_attempt_at=None,
+    )
+    for cycle in refill.cycles.select_related("subscription"):
+        _pay_cycle(cycle, at=at)
+    outbox.enqueue(letters.refill_paid(refill), to=refill.customer.email, at=at)
+
+
+def abandoned_ids(*, at: datetime, limit: int = 100) -> list[int]:
+    """Return ids of refills that ended while their order still waits for money."""
+    ended = Refill.objects.filter(
+        status__in=[Status.SKIPPED, Status.FAILED], order__status=Order.Status.PENDING
+    )
+    return list(ended.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def abandon(refill_id: int, *, at: datetime) -> Intent | None:
+    """End the order of a refill that ended: first its intent at Stripe, then the order and its hold.
+
+    Returns the intent if money arrived after all; the caller hands it to settlement.
+    :raises payments.PaymentUnavailable: if Stripe does not answer; the next sweep tries again.
+    """
+    order = Order.objects.get(refill=refill_id)
+    intent = payments.cancel_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
+    if intent is not None and intent.status != "canceled":
+        return intent
+    with transaction.atomic(durable=True):
+        order = Order.objects.select_for_update().get(pk=order.pk)
+        if not order.is_paid and lifecycle.can_end(order, Order.Status.CANCELLED):
+            lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="The refill was not charged.")
+            inventory.release(order.stock_reference, at=at)
+    return None
+
+
+def _run(statement: str, **values: datetime | int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return sorted(row[0] for row in cursor.fetchall())
+
+
+@transaction.atomic(durable=True)
+def _reserve(refill_id: int, *, at: datetime) -> Order | None:
+    """RESERVE: use the claim up, look at everything once more, write the order, hold its stock."""
+    refill = cycles.lock_refill(refill_id)
+    if refill.status != Status.CLAIMED:
+        return None
+    if refill.order is not None and _is_settled_otherwise(refill, refill.order, at=at):
+        return None
+    if dunning.count_refusals(refill, at=at):
+        return None
+    _leave_out(refill, at=at)
+    if refill.status != Status.CLAIMED:
+        return None
+    try:
+        order = refill.order or _place(refill, at=at)
+        if order is None:
+            return None
+        _hold(order, at=at)
+    except inventory.OutOfStock as shortage:
+        _backorder(refill, shortage, at=at)
+        return None
+    advance(
+        refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, order=order, claimed_at=at
+    )
+    return order
+
+
+def _is_settled_otherwise(refill: Refill, order: Order, *, at: datetime) -> bool:
+    """Return whether the order ended without us: cancelled by its owner, or paid late and sent back."""
+    if order.status == Order.Status.PENDING:
+        return False
+    if order.status == Order.Status.PLACED:
+        apply_paid(refill, at=at)
+        return True
+    for cycle in refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription"):
+        cycles.close(cycle, BillingCycle.Status.SKIPPED, at=at)
+        cycles.open_next(cycle.subscription, after=cycle, not_before=at)
+    membership.skip_refill(refill)
+    return True
+
+
+def _leave_out(refill: Refill, *, at: datetime) -> None:
+    """End a refill that holds something paid for less than half an interval ago.
+
+    That cycle moves on without a charge, and PLAN takes up the rest.
+    """
+    if refill.order is not None:
+        return
+    open_cycles = refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription")
+    early = [cycle for cycle in open_cycles if cycles.paid_too_recently(cycle.subscription, at=at)]
+    if not early:
+        return
+    membership.dissolve(refill)
+    for cycle in early:
+        item = cycle.subscription
+        logger.warning("%s was paid at %s: cycle %s moves on", item, item.last_paid_at, cycle.index)
+        cycles.close(cycle, BillingCycle.Status.SKIPPED, at=at)
+        cycles.open_after_payment(item, cycle, at=item.last_paid_at or at)
+
+
+def _place(refill: Refill, *, at: datetime) -> Order | None:
+    """Write the refill's order, at no more than was quoted; None if it has to be told anew first.
+
+    :raises catalog.inventory.OutOfStock: naming what is short; no order is written then.
+    """
+    try:
+        quote = quoting.quote(refill, at=at)
+    except quoting.REFUSALS as refusal:
+        logger.warning("refill %s cannot be charged: %s", refill, refusal.detail)
+        dunning.stop(refill, reason=refusal.detail, at=at)
+        return None
+    if refill.quoted_total is None or quote.total > refill.quoted_total:
+        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED)
+        notices.tell(refill, quote, charge_at=at, at=at)
+        return None
+    customer = refill.customer
+    draft = Draft(
+        quote=quote,
+        origin=Order.Origin.REFILL,
+        email=customer.email,
+        country=refill.shipping_address["country"],
+        locale=customer.locale,
+        shipping_address=refill.shipping_address,
+        billing_address=refill.shipping_address,
+        saves_card=False,
+        user=customer.user,
+        customer=customer,
+    )
+    # A savepoint: when stock is short, the order is taken back and the refill remembers why.
+    with transaction.atomic():
+        return placement.place_order(draft, hold_until=at + STOCK_HELD_FOR, at=at)
+
+
+def _hold(order: Order, *, at: datetime) -> None:
+    """Hold an order's stock for another while; take it again if the hold was lost."""
+    until = at + STOCK_HELD_FOR
+    if not inventory.renew_hold(order.stock_reference, until=until):
+        demand = placement.demand_of(order)
+        inventory.reserve(reference=order.stock_reference, quantities=demand, until=until, at=at)
+    lifecycle.renew_hold(order, until=until)
+
+
+def _backorder(refill: Refill, shortage: inventory.OutOfStock, *, at: datetime) -> None:
+    """Never charge for what cannot ship: look again tomorrow, and say so once."""
+    logger.info("refill %s waits for stock: %s", refill, shortage.detail)
+    first = refill.short_since is None
+    advance(
+        refill,
+        field="status",
+        table=Refill.STATUS_STEPS,
+        target=Status.BACKORDERED,
+        next_attempt_at=at + RECHECK_STOCK_AFTER,
+        short_since=refill.short_since or at,
+    )
+    if first:
+        outbox.enqueue(letters.refill_out_of_stock(refill), to=refill.customer.email, at=at)
+
+
+def _pay_cycle(cycle: BillingCycle, *, at: datetime) -> None:
+    item = cycle.subscription
+    item.last_paid_at = at
+    item.save(update_fields=["last_paid_at"])
+    if cycle.status != BillingCycle.Status.OPEN:
+        return
+    cycles.close(cycle, BillingCycle.Status.PAID, at=at)
+    if item.status != Subscription.Status.CANCELLED:
+        cycles.open_after_payment(item, cycle, at=at)
+
+
+@transaction.atomic(durable=True)
+def _count_refusals(refill_id: int, *, at: datetime) -> None:
+    dunning.count_refusals(cycles.lock_refill(refill_id), at=at)
+
+
+@transaction.atomic(durable=True)
+def _give_up(refill_id: int, *, at: datetime) -> None:
+    refill = cycles.lock_refill(refill_id)
+    if refill.status == Status.CHARGING:
+        dunning.stop(refill, reason="The payment was cancelled at Stripe.", at=at)

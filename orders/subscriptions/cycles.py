@@ -1,0 +1,108 @@
+"""Locks of the refill engine, and the cycles: opened one at a time, closed once."""
+
+from datetime import date, datetime, timedelta
+
+from orders.models import BillingCycle, Refill, Subscription
+from orders.subscriptions import schedule
+from shop.transitions import advance
+
+Status = BillingCycle.Status
+
+
+def lock_subscriptions(customer_id: int, *, skip_locked: bool = False) -> list[Subscription] | None:
+    """Lock all subscriptions of a customer that are not cancelled, by primary key, and return them.
+
+    Every writer of cycles and refills starts here, so that one customer's schedule has one writer at a time.
+    With `skip_locked`, returns None when somebody else is at work on any of them.
+    """
+    rows = Subscription.objects.filter(customer_id=customer_id).exclude(status=Subscription.Status.CANCELLED)
+    locked = list(rows.select_for_update(skip_locked=skip_locked, of=("self",)).order_by("pk"))
+    if skip_locked and len(locked) != rows.count():
+        return None
+    return locked
+
+
+def lock_refill(refill_id: int) -> Refill:
+    """Lock a refill after the subscriptions and open cycles of its customer, and return it as it is now."""
+    customer_id = Refill.objects.values_list("customer_id", flat=True).get(pk=refill_id)
+    lock_subscriptions(customer_id)
+    lock_open_cycles(customer_id)
+    return Refill.objects.select_for_update().get(pk=refill_id)
+
+
+def lock_open_cycles(customer_id: int) -> list[BillingCycle]:
+    """Lock the open cycles of a customer's subscriptions, by primary key, and return them."""
+    rows = BillingCycle.objects.filter(subscription__customer_id=customer_id, status=Status.OPEN)
+    return list(rows.select_for_update(of=("self",)).order_by("pk"))
+
+
+def open_first(subscription: Subscription) -> BillingCycle:
+    """Open the first cycle of a new subscription: one interval after its anchor."""
+    return _open(subscription, subscription.anchor_index + 1)
+
+
+def close(cycle: BillingCycle, status: str, *, at: datetime) -> None:
+    """Close a locked cycle as paid, skipped or cancelled."""
+    advance(cycle, field="status", table=BillingCycle.STATUS_STEPS, target=status, closed_at=at)
+
+
+def reopen(cycle: BillingCycle) -> None:
+    """Open a skipped cycle again; the cycle that had followed it is gone."""
+    advance(
+        cycle,
+        field="status",
+        table=BillingCycle.STATUS_STEPS,
+        target=Status.OPEN,
+        closed_at=None,
+        refill=None,
+    )
+
+
+def open_next(subscription: Subscription, *, after: BillingCycle, not_before: datetime) -> BillingCycle:
+    """Open the cycle that follows a closed one: the anchor's first due moment not before `not_before`."""
+    index = subscription.anchor_index + schedule.next_index(
+        subscription.anchor_on,
+        subscription.interval_unit,
+        subscription.interval_count,
+        after=after.index - subscription.anchor_index,
+        not_before=schedule.local_day(not_before, subscription.timezone),
+    )
+    if _due(subscription, index)[1] < not_before:
+        index += 1
+    return _open(subscription, index)
+
+
+def open_after_payment(subscription: Subscription, cycle: BillingCycle, *, at: datetime) -> BillingCycle:
+    """Open the next cycle after a payment: the first due moment at least half an interval later."""
+    return open_next(subscription, after=cycle, not_before=at + _half(subscription))
+
+
+def move(cycle: BillingCycle, subscription: Subscription) -> None:
+    """Give an open cycle the date that its subscription's anchor and interval now say."""
+    cycle.due_on, cycle.due_at = _due(subscription, cycle.index)
+    cycle.save(update_fields=["due_on", "due_at"])
+
+
+def paid_too_recently(subscription: Subscription, *, at: datetime) -> bool:
+    """Return whether a payment now would be the second within half an interval."""
+    paid_at = subscription.last_paid_at
+    return paid_at is not None and at < paid_at + _half(subscription)
+
+
+def _half(subscription: Subscription) -> timedelta:
+    return schedule.half_interval(subscription.interval_unit, subscription.interval_count)
+
+
+def _open(subscription: Subscription, index: int) -> BillingCycle:
+    due_on, due_at = _due(subscription, index)
+    return BillingCycle.objects.create(subscription=subscription, index=index, due_on=due_on, due_at=due_at)
+
+
+def _due(subscription: Subscription, index: int) -> tuple[date, datetime]:
+    on = schedule.due_on(
+        subscription.anchor_on,
+        subscription.interval_unit,
+        subscription.interval_count,
+        index - subscription.anchor_index,
+    )
+    return on, schedule.due_at(on, subscription.timezone, subscription.customer_id)

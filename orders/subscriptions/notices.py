@@ -1,0 +1,32 @@
+"""Telling a customer of a charge before it happens. A notice counts from the moment it was sent."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from orders.emails import refills as letters
+from orders.models import Refill
+from orders.totals import Quote
+from shop.mail import outbox
+
+
+def tell(refill: Refill, quote: Quote, *, charge_at: datetime, at: datetime) -> None:
+    """Quote a locked refill, write its reminder, and set the time of its charge.
+
+    The charge is never set nearer than the notice period; that the mail was sent in time is checked again
+    when the refill is claimed.
+    """
+    refill.quoted_total = quote.total
+    refill.quoted_at = at
+    refill.notices += 1
+    refill.next_attempt_at = max(charge_at, at + settings.REFILL_NOTICE_FOR)
+    letter = letters.refill_upcoming(refill, shipping=quote.shipping_amount, tax=quote.tax_total)
+    refill.notice = outbox.enqueue(letter, to=refill.customer.email, at=at)
+    refill.save(update_fields=["quoted_total", "quoted_at", "notices", "notice", "next_attempt_at"])
+
+
+def lower(refill: Refill, quote: Quote, *, at: datetime) -> None:
+    """Quote a locked refill that came to no more than it was told: the ceiling sinks, the date stays."""
+    refill.quoted_total = quote.total
+    refill.quoted_at = at
+    refill.save(update_fields=["quoted_total", "quoted_at"])

@@ -1,0 +1,83 @@
+"""What a refill comes to. The last quote that was told is the ceiling of what is charged."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from catalog import pricing
+from orders import shipping, taxes, totals
+from orders.models import Refill, RefillItem, Subscription
+from orders.totals import PricedLine, Quote
+from shop.exceptions import Conflict
+
+
+class NotChargeable(Conflict):
+    code = "refill_not_chargeable"
+    title = "This refill cannot be charged as it is"
+
+
+# What keeps a refill from being quoted: somebody has to change something first.
+REFUSALS = (NotChargeable, shipping.NotShippedThere)
+
+
+def price_of(subscription: Subscription, offer: pricing.Offer | None) -> int:
+    """Return what one piece costs in a refill, in minor units: the locked price, or today's lower one."""
+    if offer is None or offer.refill_amount is None:
+        return subscription.unit_price
+    return min(subscription.unit_price, offer.refill_amount)
+
+
+def quote(refill: Refill, *, at: datetime) -> Quote:
+    """Return the totals of a refill's items with shipping and tax as they are now.
+
+    :raises shipping.NotShippedThere: if its address lies in no zone.
+    :raises NotChargeable: if no method takes its weight, or Stripe would not take its total.
+    """
+    items = refill.items.select_related("variant__product", "cycle__subscription").prefetch_related(
+        "variant__components__variant__product"
+    )
+    lines = _priced(list(items), refill.currency, at=at)
+    address = refill.shipping_address
+    zone = shipping.zone_for(
+        country=address["country"],
+        postal_code=address.get("postal_code", ""),
+        region=address.get("region", ""),
+    )
+    options = shipping.options_for(
+        zone, weight_g=totals.weight_of(lines), items_total=totals.items_total(lines)
+    )
+    if not options:
+        raise NotChargeable("The parcel is too heavy for every way to ship there.")
+    codes = {line.variant.product.tax_code for line in lines} | {totals.SHIPPING_TAX_CODE}
+    found = totals.quote(
+        lines,
+        currency=refill.currency,
+        tax_included=zone.prices_include_tax,
+        tax_rates=taxes.rates_for(
+            country=address["country"], region=address.get("region", ""), tax_codes=codes, on=at.date()
+        ),
+        # A method that is no longer offered gives way to the cheapest one; the ceiling still holds.
+        shipping=shipping.pick(options, refill.shipping_method) or min(options, key=lambda o: o.amount),
+    )
+    if found.total < totals.MINIMUM_CHARGE.get(refill.currency, 50):
+        raise NotChargeable("The total is under what a card can pay.")
+    return found
+
+
+def _priced(items: Iterable[RefillItem], currency: str, *, at: datetime) -> list[PricedLine]:
+    taken = list(items)
+    offers = pricing.offers_for([item.variant for item in taken], currency, at)
+    return [
+        PricedLine(
+            variant=item.variant,
+            quantity=item.quantity,
+            list_unit_price=max(item.unit_price, _list_amount(offers.get(item.variant_id))),
+            unit_price=item.unit_price,
+            refill_unit=item.cycle.subscription.interval_unit if item.cycle else None,
+            refill_count=item.cycle.subscription.interval_count if item.cycle else None,
+        )
+        for item in taken
+    ]
+
+
+def _list_amount(offer: pricing.Offer | None) -> int:
+    return offer.list_amount if offer else 0
