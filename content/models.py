@@ -1,12 +1,27 @@
 """Articles: how to use the goods, honestly."""
 
-from typing import Any
+from calendar import monthrange
+from datetime import date, datetime
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django_prose_editor.fields import ProseEditorField
 
 from catalog.models import Product
+from content import markup
+
+MIN_TAKEAWAYS, MAX_TAKEAWAYS = 3, 6
+
+
+def validate_takeaways(value: Any) -> None:
+    """Refuse key takeaways that are not three to six short sentences."""
+    if not isinstance(value, list) or not all(isinstance(line, str) and line.strip() for line in value):
+        raise ValidationError("Takeaways are a list of sentences.")
+    if not MIN_TAKEAWAYS <= len(value) <= MAX_TAKEAWAYS:
+        raise ValidationError(f"{MIN_TAKEAWAYS} to {MAX_TAKEAWAYS} takeaways.")
 
 
 class Topic(models.Model):
@@ -59,8 +74,22 @@ class Citation(models.Model):
         return f"{self.authors} ({self.year or 'n.d.'})"
 
 
+class ArticleQuerySet(models.QuerySet["Article"]):
+    def live(self, at: datetime) -> "ArticleQuerySet":
+        """Articles that readers may see."""
+        return self.filter(status=Article.Status.PUBLISHED, published_at__lte=at)
+
+    def due(self, at: datetime) -> "ArticleQuerySet":
+        """Scheduled articles whose time has come."""
+        return self.filter(status=Article.Status.SCHEDULED, publish_at__lte=at)
+
+
 class Article(models.Model):
-    """One article with its life cycle: draft, in review, approved, scheduled, published, archived."""
+    """One article with its life cycle: draft, in review, approved, scheduled, published, archived.
+
+    The words on this row are what readers see while it is published; the newest revision may be ahead of
+    them. Before that, they are the newest revision's.
+    """
 
     class Type(models.TextChoices):
         GUIDE = "guide"
@@ -78,21 +107,22 @@ class Article(models.Model):
         PUBLISHED = "published"
         ARCHIVED = "archived"
 
-    STATUS_STEPS = {
+    STATUS_STEPS: ClassVar[dict[str, set[str]]] = {
         Status.DRAFT: {Status.IN_REVIEW, Status.ARCHIVED},
         Status.IN_REVIEW: {Status.DRAFT, Status.APPROVED},
         Status.APPROVED: {Status.DRAFT, Status.SCHEDULED, Status.PUBLISHED},
         Status.SCHEDULED: {Status.DRAFT, Status.APPROVED, Status.PUBLISHED},
-        Status.PUBLISHED: {Status.DRAFT, Status.ARCHIVED},
+        Status.PUBLISHED: {Status.ARCHIVED},
         Status.ARCHIVED: {Status.DRAFT},
     }
 
     type = models.CharField(max_length=20, choices=Type.choices)
     title = models.CharField(max_length=160)
     slug = models.SlugField(max_length=160, unique=True)
-    summary = models.CharField(max_length=400)
-    body = models.TextField()
-    key_takeaways = models.JSONField(default=list)
+    summary = models.CharField(max_length=400, blank=True)
+    # A draft may be unfinished: what publishing needs is asked for in content.gate.
+    body = ProseEditorField(blank=True, extensions=markup.EDITOR_EXTENSIONS, sanitize=markup.sanitise)
+    key_takeaways = models.JSONField(default=list, blank=True, validators=[validate_takeaways])
     topics = models.ManyToManyField(Topic, blank=True, related_name="articles")
     is_health_topic = models.BooleanField(default=False)
     author = models.CharField(max_length=120)
@@ -116,6 +146,8 @@ class Article(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
+    objects = ArticleQuerySet.as_manager()
+
     class Meta:
         db_table = "content_article"
         ordering = ["-published_at", "-id"]
@@ -129,9 +161,45 @@ class Article(models.Model):
             ("publish_article", "Can publish articles"),
             ("override_claims", "Can override the copy checker"),
         ]
+        indexes = [
+            models.Index(
+                fields=["-published_at", "-id"], condition=Q(status="published"), name="content_article_live"
+            ),
+            models.Index(fields=["publish_at"], condition=Q(status="scheduled"), name="content_article_due"),
+        ]
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        # full_clean() sanitises too, but not every writer calls it.
+        self.body = markup.sanitise(self.body)
+        super().save(*args, **kwargs)
+
+    @property
+    def review_due_on(self) -> date | None:
+        """The day by which somebody should read it again."""
+        if self.last_reviewed_on is None:
+            return None
+        years, month = divmod(self.last_reviewed_on.month - 1 + self.review_interval_months, 12)
+        year = self.last_reviewed_on.year + years
+        last_day = monthrange(year, month + 1)[1]
+        return date(year, month + 1, min(self.last_reviewed_on.day, last_day))
+
+
+class FormerSlug(models.Model):
+    """An address that a published article once had. It points to the article, so redirects form no chains."""
+
+    slug = models.SlugField(max_length=160, unique=True)
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="former_slugs")
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "content_former_slug"
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
 
 
 class ArticleProduct(models.Model):
@@ -140,9 +208,7 @@ class ArticleProduct(models.Model):
     article = models.ForeignKey(Article, on_delete=models.CASCADE)
     product = models.ForeignKey(Product, on_delete=models.CASCADE)
     # The size to show in the box.
-    variant = models.ForeignKey(
-        "catalog.Variant", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
-    )
+    variant = models.ForeignKey("catalog.Variant", on_delete=models.CASCADE, related_name="+")
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -154,6 +220,10 @@ class ArticleProduct(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product_id} in {self.article_id}"
+
+    def clean(self) -> None:
+        if self.variant_id and self.variant.product_id != self.product_id:
+            raise ValidationError({"variant": "This is a size of another product."})
 
 
 class Revision(models.Model):
@@ -173,6 +243,8 @@ class Revision(models.Model):
     )
     signed_off_at = models.DateTimeField(null=True, blank=True)
     sign_off_note = models.CharField(max_length=300, blank=True)
+    # [[rule, sentence], …]: what the reviewer saw. A rule that is added later finds what nobody signed for.
+    signed_findings: Any = models.JSONField(default=list)
 
     class Meta:
         db_table = "content_revision"
@@ -188,3 +260,42 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"revision {self.number}"
+
+
+class Step(models.Model):
+    """Who did what to an article, and when. Append-only."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="steps")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    kind = models.CharField(max_length=20)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    note = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "content_step"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class ClaimOverride(models.Model):
+    """Somebody with the permission let a sentence pass that a rule blocks, and said why. Never edited."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="overrides")
+    fingerprint = models.CharField(max_length=64)
+    rule = models.CharField(max_length=16)
+    sentence = models.TextField()
+    reason = models.CharField(max_length=300)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "content_claim_override"
+        ordering = ["-made_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.rule} overridden by {self.made_by_id}"

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, prefetch_related_objects
 
 from catalog import inventory, pricing
 from catalog.models import BundleComponent, Variant
 from orders import addresses, shipping, taxes, totals
-from orders.models import Cart, CartLine, Order, SellerIdentity, ShippingZone
-from orders.shipping import ShippingOption
+from orders.models import Cart, CartLine, Order
+from orders.shipping import Destination, ShippingOption
 from orders.totals import PricedLine, Quote
 from shop.accounts.models import User
 from shop.exceptions import Conflict, InvalidInput, NotFound
@@ -65,7 +65,7 @@ class CartView:
     cart: Cart
     lines: list[CartLine]
     quote: Quote
-    zone: ShippingZone | None
+    zone: Destination | None
     options: list[ShippingOption]
     problems: list[Problem] = field(default_factory=list)
 
@@ -83,12 +83,15 @@ def create(*, at: datetime, user: User | None = None, country: str = "", currenc
     )
 
 
-def by_token(token: str) -> Cart:
-    """Return the cart with this token.
+def by_token(token: str, *, lock: bool = False) -> Cart:
+    """Return the cart with this token, with the order it became, if any; locked if asked for.
 
     :raises NotFound: for any token that is not one of ours, in the same words.
     """
-    cart = Cart.objects.filter(token=token).first() if len(token) <= 40 else None
+    rows = Cart.objects.select_related("order")
+    if lock:
+        rows = rows.select_for_update(of=("self",))
+    cart = rows.filter(token=token).first() if len(token) <= 40 else None
     if cart is None:
         raise NotFound("There is no such cart. Create one with POST /api/v1/carts.", code="cart_not_found")
     return cart
@@ -163,9 +166,12 @@ def remove_line(cart: Cart, line_id: int, *, at: datetime) -> None:
     _touch(cart, at)
 
 
-def view(cart: Cart, *, at: datetime) -> CartView:
-    """Return the cart with present prices, stock, ways to ship and problems. Writes nothing."""
-    lines = list(_lines(cart))
+def view(cart: Cart, *, at: datetime, with_stock: bool = True) -> CartView:
+    """Return the cart with present prices, stock, ways to ship and problems. Writes nothing.
+
+    Without stock for a caller that is about to reserve it: a count read without its lock proves nothing.
+    """
+    lines = _lines(cart)
     problems: list[Problem] = []
     offers = pricing.offers_for([line.variant for line in lines], cart.currency, at)
     priced = []
@@ -179,7 +185,7 @@ def view(cart: Cart, *, at: datetime) -> CartView:
     options = []
     if zone is not None:
         weight, value = totals.weight_of(priced), totals.items_total(priced)
-        options = shipping.options_for(zone, weight_g=weight, items_total=value)
+        options = zone.options(weight_g=weight, items_total=value)
     quote = totals.quote(
         priced,
         currency=cart.currency,
@@ -189,6 +195,8 @@ def view(cart: Cart, *, at: datetime) -> CartView:
     )
     found = CartView(cart=cart, lines=lines, quote=quote, zone=zone, options=options, problems=problems)
     _find_problems(found)
+    if with_stock:
+        _find_stock_problems(found)
     return found
 
 
@@ -207,21 +215,20 @@ def price(line: CartLine, offer: pricing.Offer | None) -> PricedLine | None:
     )
 
 
-def is_ordered(cart: Cart) -> bool:
-    """Return whether the cart has become an order."""
-    return Order.objects.filter(cart=cart).exists()
+def order_of(cart: Cart) -> Order | None:
+    """Return the order that the cart has become, if it has."""
+    return getattr(cart, "order", None)
 
 
-def _lines(cart: Cart) -> Any:
+def _lines(cart: Cart) -> list[CartLine]:
+    lines = list(cart.lines.select_related("variant__product").order_by("pk"))
+    bundles = [line.variant for line in lines if line.variant.product.is_bundle]
     parts = BundleComponent.objects.select_related("variant__product")
-    return (
-        cart.lines.select_related("variant__product")
-        .prefetch_related(Prefetch("variant__components", queryset=parts))
-        .order_by("pk")
-    )
+    prefetch_related_objects(bundles, Prefetch("components", queryset=parts))
+    return lines
 
 
-def _zone(cart: Cart, problems: list[Problem]) -> ShippingZone | None:
+def _zone(cart: Cart, problems: list[Problem]) -> Destination | None:
     address = cart.shipping_address
     try:
         return shipping.zone_for(
@@ -244,7 +251,9 @@ def _find_problems(found: CartView) -> None:
     cart, problems = found.cart, found.problems
     if not found.lines:
         problems.append(Problem("empty", "The cart is empty."))
-    _find_stock_problems(found)
+    for variant in {line.variant_id: line.variant for line in found.lines}.values():
+        if variant.archived_at is not None or not variant.product.is_published:
+            problems.append(Problem("not_sold", "No longer sold. Remove it.", variant.sku))
     if not cart.email:
         problems.append(Problem("email_missing", "Give an e-mail address for the confirmation."))
     if not cart.shipping_address:
@@ -259,7 +268,7 @@ def _find_problems(found: CartView) -> None:
         problems.append(Problem("too_heavy", "The parcel is too heavy for every way to ship there."))
     elif found.quote.shipping is None and found.lines:
         problems.append(Problem("shipping_method_missing", "Choose a shipping method."))
-    if not SellerIdentity.objects.filter(region=found.zone.regulatory_region).exists():
+    if not found.zone.has_seller:
         problems.append(Problem("not_sold_there", f"We may not sell to {found.zone.name} yet."))
 
 
@@ -271,16 +280,15 @@ def _find_stock_problems(found: CartView) -> None:
         wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
     for variant in {line.variant_id: line.variant for line in found.lines}.values():
         left = max(0, available.get(variant.pk, 0))
-        if variant.archived_at is not None or not variant.product.is_published:
-            found.problems.append(Problem("not_sold", "No longer sold. Remove it.", variant.sku))
-        elif wanted[variant.pk] > left:
+        if wanted[variant.pk] > left:
             found.problems.append(Problem("out_of_stock", f"{left} left.", variant.sku))
 
 
 def _lock_open(cart: Cart) -> Cart:
-    locked = Cart.objects.select_for_update().get(pk=cart.pk)
-    if is_ordered(locked):
-        raise CartClosed("This cart has become an order. Start a new one.")
+    locked = by_token(cart.token, lock=True)
+    order = order_of(locked)
+    if order is not None:
+        raise CartClosed("This cart has become an order. Start a new one.", order=order.reference)
     return locked
 
 
@@ -332,5 +340,4 @@ def _refill_fields(refill: Refill | None) -> dict[str, Any]:
 
 
 def _currency_of(country: str) -> str:
-    zone = ShippingZone.objects.filter(is_active=True, countries__contains=[country]).first()
-    return zone.currency if zone else settings.DEFAULT_CURRENCY
+    return shipping.currency_of(country) or settings.DEFAULT_CURRENCY

@@ -6,6 +6,7 @@ Prepare is one transaction. Payment is outside any. Settling is `settlement`'s, 
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.db import transaction
 from catalog import inventory
 from orders import addresses, carts, lifecycle, payments, placement, stripe_gateway
 from orders.carts import CartView
-from orders.models import Cart, Consent, Customer, Order
+from orders.models import Consent, Customer, Order
 from orders.placement import Draft
 from orders.stripe_gateway import Intent
 from shop.accounts.models import User
@@ -66,15 +67,15 @@ class Consents:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """An order and, while it can be paid, its intent."""
+    """An order that can be paid, and its intent."""
 
     order: Order
-    intent: Intent | None
+    intent: Intent
     created: bool
 
 
 def check_out(
-    cart: Cart, *, expected_total: int, consents: Consents, user: User | None, at: datetime
+    token: str, *, expected_total: int, consents: Consents, user: User | None, at: datetime
 ) -> CheckedOut:
     """Turn a cart into an order with its stock held, and open its payment.
 
@@ -84,7 +85,7 @@ def check_out(
     """
     if not settings.STRIPE_SECRET_KEY:
         raise CheckoutRefused("Payments are not set up here, so nothing can be ordered.", retry_after=300)
-    order, created = _prepare(cart, expected_total, consents, user, at)
+    order, created = _prepare(token, expected_total, consents, user, at)
     if not created:
         return CheckedOut(order=order, intent=pay_again(order, at=at), created=False)
     intent = payments.open_intent(order, at=at, mood=stripe_gateway.TILL)
@@ -151,15 +152,15 @@ def _end(order: Order, target: str, *, reason: str, actor: User | None, at: date
 
 @transaction.atomic(durable=True)
 def _prepare(
-    cart: Cart, expected_total: int, consents: Consents, user: User | None, at: datetime
+    token: str, expected_total: int, consents: Consents, user: User | None, at: datetime
 ) -> tuple[Order, bool]:
-    cart = Cart.objects.select_for_update().get(pk=cart.pk)
-    existing = Order.objects.filter(cart=cart).first()
+    cart = carts.by_token(token, lock=True)
+    existing = carts.order_of(cart)
     if existing is not None:
         if existing.status != Order.Status.PENDING or existing.is_paid:
             raise carts.CartClosed(f"This cart is order {existing.reference}.", order=existing.reference)
         return existing, False
-    found = carts.view(cart, at=at)
+    found = carts.view(cart, at=at, with_stock=False)
     _refuse_problems(found)
     _refuse_missing_consent(found, consents)
     if found.quote.total != expected_total:
@@ -175,11 +176,10 @@ def _prepare(
 
 def _refuse_problems(found: CartView) -> None:
     """Refuse what the cart itself lacks. Whether stock is there is for `reserve` to say, under its locks."""
-    problems = [problem for problem in found.problems if problem.code != "out_of_stock"]
-    if problems:
+    if found.problems:
         raise CartIncomplete(
-            " ".join(problem.detail for problem in problems),
-            fields={problem.sku or problem.code: [problem.detail] for problem in problems},
+            " ".join(problem.detail for problem in found.problems),
+            fields={problem.sku or problem.code: [problem.detail] for problem in found.problems},
         )
     addresses.check(found.cart.shipping_address, where="shipping_address")
     if found.cart.billing_address:
@@ -236,7 +236,9 @@ def _draft(found: CartView, user: User | None, customer: Customer | None) -> Dra
 def _write_consents(
     order: Order, found: CartView, consents: Consents, customer: Customer | None, at: datetime
 ) -> None:
-    given = [(Consent.Kind.TERMS, TERMS_TEXT, {"version": settings.TERMS_VERSION})]
+    given: list[tuple[str, str, dict[str, Any]]] = [
+        (Consent.Kind.TERMS, TERMS_TEXT, {"version": settings.TERMS_VERSION})
+    ]
     if customer is not None:
         items = [
             {

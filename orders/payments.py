@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from orders import stripe_gateway as gateway
 from orders.models import Customer, Order, Payment, PaymentAttempt, SavedCard
@@ -40,10 +40,16 @@ class AttemptUnresolved(Conflict):
 
 
 def start(order: Order, *, saves_card: bool, at: datetime) -> Payment:
-    """Write the payment row of a new order, in the transaction that places it."""
-    return Payment.objects.create(
+    """Write the payment row of a new order, in the transaction that places it.
+
+    Where nothing has to come first, the attempt to create its intent is written along.
+    """
+    payment = Payment.objects.create(
         order=order, currency=order.currency, amount=order.total, saves_card=saves_card, created_at=at
     )
+    if order.customer is None or order.customer.stripe_customer_id:
+        _write_attempt(payment, 1, Kind.CREATE_INTENT, _intent_params(payment), at=at)
+    return payment
 
 
 def open_intent(order: Order, *, at: datetime, mood: Mood) -> Intent:
@@ -51,7 +57,7 @@ def open_intent(order: Order, *, at: datetime, mood: Mood) -> Intent:
 
     :raises PaymentUnavailable: if Stripe gives no definite answer; asking again continues where it stopped.
     """
-    payment = Payment.objects.select_related("order__customer").get(order=order)
+    payment = order.payment
     try:
         if payment.stripe_payment_intent_id:
             return gateway.retrieve_intent(payment.stripe_payment_intent_id, mood=mood)
@@ -74,7 +80,7 @@ def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
         resolve(order.payment, intent, at=at)
         return intent
     params = {"payment_method": card.stripe_payment_method_id, "off_session": True}
-    payment = Payment.objects.get(order=order)
+    payment = order.payment
     attempt = _begin(payment, Kind.CONFIRM, params, at=at)
     if at - attempt.started_at > KEY_HOLDS_FOR:
         _finish(attempt, Outcome.REFUSED, at=at, error_code="never_arrived")
@@ -101,7 +107,7 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
     An intent that has succeeded meanwhile is returned as it is: the caller hands it to settlement.
     :raises PaymentUnavailable: if Stripe gives no definite answer.
     """
-    payment = Payment.objects.get(order=order)
+    payment = Payment.objects.select_related("order__customer").get(order=order)
     try:
         intent_id = payment.stripe_payment_intent_id or _id_of_unresolved(payment, at=at, mood=mood)
         if not intent_id:
@@ -143,9 +149,12 @@ def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
 
 def adopt(payment: Payment, intent_id: str) -> bool:
     """Remember the intent of a payment; return False if the payment already has another one."""
-    Payment.objects.filter(pk=payment.pk, stripe_payment_intent_id__isnull=True).update(
-        stripe_payment_intent_id=intent_id
-    )
+    if payment.stripe_payment_intent_id == intent_id:
+        return True
+    free = Payment.objects.filter(pk=payment.pk, stripe_payment_intent_id__isnull=True)
+    if free.update(stripe_payment_intent_id=intent_id):
+        payment.stripe_payment_intent_id = intent_id
+        return True
     payment.refresh_from_db(fields=["stripe_payment_intent_id"])
     return payment.stripe_payment_intent_id == intent_id
 
@@ -251,22 +260,30 @@ def _begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime
 
     :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
     """
-    with transaction.atomic(durable=True):
-        Payment.objects.select_for_update().get(pk=payment.pk)
-        last = payment.attempts.order_by("-number").first()
-        if last is not None and last.outcome in UNRESOLVED:
-            if last.kind != kind:
-                raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5)
-            return last
-        number = last.number + 1 if last else 1
-        return PaymentAttempt.objects.create(
-            payment=payment,
-            number=number,
-            kind=kind,
-            idempotency_key=f"{payment.order.reference}-{kind}-{number}",
-            request=request,
-            started_at=at,
-        )
+    last = payment.attempts.order_by("-number").first()
+    if last is not None and last.outcome in UNRESOLVED:
+        if last.kind != kind:
+            raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5)
+        return last
+    try:
+        with transaction.atomic(durable=True):
+            return _write_attempt(payment, last.number + 1 if last else 1, kind, request, at=at)
+    except IntegrityError as error:
+        # Somebody else began an attempt between our look and our write: theirs comes first.
+        raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5) from error
+
+
+def _write_attempt(
+    payment: Payment, number: int, kind: str, request: dict[str, Any], *, at: datetime
+) -> PaymentAttempt:
+    return PaymentAttempt.objects.create(
+        payment=payment,
+        number=number,
+        kind=kind,
+        idempotency_key=f"{payment.order.reference}-{kind}-{number}",
+        request=request,
+        started_at=at,
+    )
 
 
 def _run(attempt: PaymentAttempt, call: Callable[[], Intent], *, at: datetime) -> Intent:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import F, Q
 
@@ -57,7 +58,7 @@ def check_silent_payments(*, at: datetime, limit: int = 200, everything: bool = 
     asked = 0
     for payment in _open(at) if everything else _silent(at)[:limit]:
         asked += 1
-        _guarded(lambda payment=payment: check_payment(payment, at=at), f"payment {payment.pk}")
+        _guarded(partial(check_payment, payment, at=at), f"payment {payment.pk}")
     return asked
 
 
@@ -75,7 +76,7 @@ def expire_orders(*, at: datetime) -> int:
     """End orders that nobody paid in time, at Stripe first; return how many were looked at."""
     ids = checkout.expired_ids(at=at)
     for order in Order.objects.filter(pk__in=ids):
-        _guarded(lambda order=order: _expire(order, at=at), f"order {order.reference}")
+        _guarded(partial(_expire, order, at=at), f"order {order.reference}")
     return len(ids)
 
 
@@ -83,7 +84,7 @@ def send_refunds(*, at: datetime) -> int:
     """Send refunds that were written down and not yet answered; return how many were tried."""
     ids = refunds.waiting_ids()
     for refund_id in ids:
-        _guarded(lambda refund_id=refund_id: send_refund(refund_id, at=at), f"refund {refund_id}")
+        _guarded(partial(send_refund, refund_id, at=at), f"refund {refund_id}")
     return len(ids)
 
 
@@ -101,13 +102,12 @@ def check_pending_refunds(*, at: datetime, limit: int = 100) -> int:
     )
     ids = list(pending.values_list("stripe_refund_id", flat=True)[:limit])
     for refund_id in ids:
-        _guarded(
-            lambda refund_id=refund_id: settlement.observe_refund(
-                stripe_gateway.retrieve_refund(refund_id), at=at
-            ),
-            f"refund {refund_id}",
-        )
+        _guarded(partial(_check_refund, refund_id, at=at), f"refund {refund_id}")
     return len(ids)
+
+
+def _check_refund(stripe_refund_id: str, *, at: datetime) -> None:
+    settlement.observe_refund(stripe_gateway.retrieve_refund(stripe_refund_id), at=at)
 
 
 def _apply(event: WebhookEvent, *, at: datetime) -> None:

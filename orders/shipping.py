@@ -1,9 +1,12 @@
 """Where we ship, how, and for how much."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from orders.models import ShippingMethod, ShippingZone
+from django.db.models import Exists, OuterRef
+
+from orders.models import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone
 from shop.exceptions import Conflict
 
 
@@ -25,39 +28,67 @@ class ShippingOption:
     transit_days_max: int
 
 
-def zone_for(*, country: str, postal_code: str = "", region: str = "") -> ShippingZone:
-    """Return the zone of a destination, the most particular first, with methods and rates loaded.
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A zone with its methods and their weight bands, lightest first, and whether we may sell there."""
 
-    :raises NotShippedThere: if no active zone covers it.
+    zone: ShippingZone
+    methods: Sequence[tuple[ShippingMethod, Sequence[ShippingRate]]]
+    has_seller: bool
+
+    @property
+    def name(self) -> str:
+        return self.zone.name
+
+    @property
+    def currency(self) -> str:
+        return self.zone.currency
+
+    @property
+    def prices_include_tax(self) -> bool:
+        return self.zone.prices_include_tax
+
+    def options(self, *, weight_g: int, items_total: int) -> list[ShippingOption]:
+        """Return the ways to ship a parcel of this weight and value, in the zone's own order."""
+        found = []
+        for method, bands in self.methods:
+            amount = next((band.amount for band in bands if weight_g <= band.max_weight_g), None)
+            if amount is not None:
+                free = method.free_over is not None and items_total >= method.free_over
+                found.append(_option(self.zone, method, 0 if free else amount))
+        return found
+
+
+def zone_for(*, country: str, postal_code: str = "", region: str = "") -> Destination:
+    """Return the zone of a destination, the most particular first, with everything that prices a parcel.
+
+    One query. :raises NotShippedThere: if no active zone covers it.
     """
-    zones = ShippingZone.objects.filter(is_active=True, countries__contains=[country])
-    for zone in zones.prefetch_related("methods__rates"):
-        if _covers(zone, postal_code.replace(" ", "").upper(), region.upper()):
-            return zone
+    rates = (
+        ShippingRate.objects.select_related("method__zone")
+        .filter(method__zone__is_active=True, method__zone__countries__contains=[country])
+        .annotate(
+            has_seller=Exists(
+                SellerIdentity.objects.filter(region=OuterRef("method__zone__regulatory_region"))
+            )
+        )
+        .order_by(
+            "method__zone__position", "method__zone_id", "method__position", "method_id", "max_weight_g"
+        )
+    )
+    code = postal_code.replace(" ", "").upper()
+    for _, rows in groupby(rates, key=lambda rate: rate.method.zone_id):
+        bands = list(rows)
+        if _covers(bands[0].method.zone, code, region.upper()):
+            methods = [(group[0].method, group) for group in _by_method(bands)]
+            return Destination(zone=bands[0].method.zone, methods=methods, has_seller=bands[0].has_seller)
     raise NotShippedThere("We do not ship to this address yet.", fields={"country": ["Not shipped there."]})
 
 
-def options_for(zone: ShippingZone, *, weight_g: int, items_total: int) -> list[ShippingOption]:
-    """Return the ways to ship a parcel of this weight and value, in the zone's own order."""
-    options = []
-    for method in zone.methods.all():
-        amount = _rate(method, weight_g)
-        if amount is None:
-            continue
-        if method.free_over is not None and items_total >= method.free_over:
-            amount = 0
-        options.append(
-            ShippingOption(
-                zone=zone,
-                code=method.code,
-                name=method.name,
-                amount=amount,
-                free_over=method.free_over,
-                transit_days_min=method.transit_days_min,
-                transit_days_max=method.transit_days_max,
-            )
-        )
-    return options
+def currency_of(country: str) -> str | None:
+    """Return the currency in which orders to a country are paid, or None where we do not ship."""
+    zones = ShippingZone.objects.filter(is_active=True, countries__contains=[country])
+    return zones.values_list("currency", flat=True).first()
 
 
 def pick(options: Iterable[ShippingOption], code: str) -> ShippingOption | None:
@@ -65,9 +96,20 @@ def pick(options: Iterable[ShippingOption], code: str) -> ShippingOption | None:
     return next((option for option in options if option.code == code), None)
 
 
-def _rate(method: ShippingMethod, weight_g: int) -> int | None:
-    bands = sorted(method.rates.all(), key=lambda rate: rate.max_weight_g)
-    return next((band.amount for band in bands if weight_g <= band.max_weight_g), None)
+def _by_method(bands: Iterable[ShippingRate]) -> list[list[ShippingRate]]:
+    return [list(rows) for _, rows in groupby(bands, key=lambda rate: rate.method_id)]
+
+
+def _option(zone: ShippingZone, method: ShippingMethod, amount: int) -> ShippingOption:
+    return ShippingOption(
+        zone=zone,
+        code=method.code,
+        name=method.name,
+        amount=amount,
+        free_over=method.free_over,
+        transit_days_min=method.transit_days_min,
+        transit_days_max=method.transit_days_max,
+    )
 
 
 def _covers(zone: ShippingZone, postal_code: str, region: str) -> bool:

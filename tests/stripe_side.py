@@ -44,12 +44,8 @@ class StripeSide:
     def authenticate(self, client_secret: str) -> dict[str, Any]:
         """Finish a parked 3-D Secure challenge: the bank's page, with the button "complete"."""
         intent_id = client_secret.split("_secret_")[0]
-        requests.post(
-            f"{self.url}/hooks/3ds/{intent_id}",
-            data={"outcome": "complete"},
-            timeout=10,
-            allow_redirects=False,
-        )
+        page = f"{self.url}/hooks/3ds/{intent_id}?client_secret={client_secret}"
+        requests.post(page, data={"outcome": "complete"}, timeout=10, allow_redirects=False)
         return self.intent(intent_id)
 
     def intent(self, intent_id: str) -> dict[str, Any]:

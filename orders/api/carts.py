@@ -141,18 +141,19 @@ class CheckoutView(APIView):
         },
     )
     def post(self, request: Request, token: str) -> Response:
-        cart = carts.by_token(token)
         body = read_body(request, schemas.CheckoutSerializer)
-        return run_once(request, caller=f"cart:{cart.pk}", work=lambda: self._check_out(request, cart, body))
+        return run_once(
+            request, caller=f"cart:{token[:40]}", work=lambda: self._check_out(request, token, body)
+        )
 
-    def _check_out(self, request: Request, cart: Any, body: dict[str, Any]) -> Response:
+    def _check_out(self, request: Request, token: str, body: dict[str, Any]) -> Response:
         consents = Consents(
             terms=body["consents"]["terms"],
             refill=body["consents"]["refill"],
             ip_address=request.META.get("REMOTE_ADDR"),
         )
         done = checkout.check_out(
-            cart,
+            token,
             expected_total=body["expected_total"],
             consents=consents,
             user=user_of(request),

@@ -12,10 +12,10 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils import encoders
 
 from shop.api.models import IdempotencyKey
 from shop.clock import reading
@@ -54,7 +54,7 @@ def run_once(
         )
     row = _claim(key, caller, _fingerprint(request), at=reading.now())
     if row.status == IdempotencyKey.Status.DONE:
-        stored = Response(row.response_body, status=row.response_status)
+        stored = Response(json.loads(row.response_body or "null"), status=row.response_status)
         stored["Idempotent-Replayed"] = "true"
         return stored
     try:
@@ -70,7 +70,7 @@ def _finish(row: IdempotencyKey, answer: Response) -> None:
     if answer.status_code >= 300:
         IdempotencyKey.objects.filter(pk=row.pk).delete()
         return
-    body = json.loads(json.dumps(answer.data, cls=DjangoJSONEncoder))
+    body = json.dumps(answer.data, cls=encoders.JSONEncoder)
     IdempotencyKey.objects.filter(pk=row.pk).update(
         status=IdempotencyKey.Status.DONE, response_status=answer.status_code, response_body=body
     )
@@ -101,5 +101,5 @@ def _claim(key: str, caller: str, fingerprint: str, *, at: datetime) -> Idempote
 
 
 def _fingerprint(request: Request) -> str:
-    body = json.dumps(request.data, sort_keys=True, cls=DjangoJSONEncoder)
+    body = json.dumps(request.data, sort_keys=True)
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()

@@ -16,7 +16,8 @@ class IdempotencyKey(models.Model):
     fingerprint = models.CharField(max_length=64)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.RUNNING)
     response_status = models.PositiveSmallIntegerField(null=True)
-    response_body = models.JSONField(null=True)
+    # JSON as it was sent, to the letter.
+    response_body = models.TextField(null=True)
     locked_at = models.DateTimeField()
     created_at = models.DateTimeField()
 

@@ -28,6 +28,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 MEDIA_URL = "media/"
+WHITENOISE_AUTOREFRESH = True
 BASE_URL = "http://testserver"
 RATE_LIMIT_SCALE = 1000.0
 MAIL_PAGE_ENABLED = True

@@ -24,7 +24,7 @@ def test_a_checkout_freezes_what_was_agreed(till: Till) -> None:
     assert placed["reference"] == order.reference
     assert (order.status, order.payment_status) == ("pending", "unpaid")
     assert (line.sku, line.quantity, line.unit_price, line.gross) == ("FLK", 2, 1195, 2390)
-    assert (order.items_total, order.shipping_total, order.total) == (2390, 395, 2785)
+    assert (order.items_total, order.shipping_total, order.total) == (2390, 595, 2985)
     assert order.total == order.payment.amount
     assert StockLevel.objects.get(variant=flakes).reserved == 2
     assert StockReservation.objects.get().status == "held"

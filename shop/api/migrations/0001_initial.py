@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('fingerprint', models.CharField(max_length=64)),
                 ('status', models.CharField(choices=[('running', 'Running'), ('done', 'Done')], default='running', max_length=8)),
                 ('response_status', models.PositiveSmallIntegerField(null=True)),
-                ('response_body', models.JSONField(null=True)),
+                ('response_body', models.TextField(null=True)),
                 ('locked_at', models.DateTimeField()),
                 ('created_at', models.DateTimeField()),
             ],
