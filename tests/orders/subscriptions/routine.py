@@ -91,7 +91,7 @@ class Routine:
             for variant, quantity, unit, count in items
         ]
         zone = shipping.zone_for(country=address["country"], postal_code=address["postal_code"])
-        options = shipping.options_for(zone, weight_g=1000, items_total=1000)
+        options = zone.options(weight_g=1000, items_total=1000)
         rates = taxes.rates_for(
             country=address["country"], region="", tax_codes={"standard"}, on=self.at.date()
         )
