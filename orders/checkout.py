@@ -6,6 +6,7 @@ Prepare is one transaction. Payment is outside any. Settling is `settlement`'s, 
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -66,10 +67,10 @@ class Consents:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """An order and, while it can be paid, its intent."""
+    """An order that can be paid, and its intent."""
 
     order: Order
-    intent: Intent | None
+    intent: Intent
     created: bool
 
 
@@ -235,7 +236,9 @@ def _draft(found: CartView, user: User | None, customer: Customer | None) -> Dra
 def _write_consents(
     order: Order, found: CartView, consents: Consents, customer: Customer | None, at: datetime
 ) -> None:
-    given = [(Consent.Kind.TERMS, TERMS_TEXT, {"version": settings.TERMS_VERSION})]
+    given: list[tuple[str, str, dict[str, Any]]] = [
+        (Consent.Kind.TERMS, TERMS_TEXT, {"version": settings.TERMS_VERSION})
+    ]
     if customer is not None:
         items = [
             {

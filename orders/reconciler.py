@@ -1,8 +1,9 @@
 """Asking Stripe about whatever has been silent for too long: no webhook is ever needed to arrive."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import F, Q
 
@@ -43,6 +44,13 @@ def process_event(event_pk: int, *, at: datetime) -> bool:
     return True
 
 
+def take_up_again(event_pks: Iterable[int], *, at: datetime) -> int:
+    """Make stored events due once more, worked off or not; return how many. An event is only a hint, so that
+    repeating one changes nothing that is right already.
+    """
+    return WebhookEvent.objects.filter(pk__in=event_pks).update(processed_at=None, next_attempt_at=at)
+
+
 def due_event_ids(*, at: datetime, limit: int = 200) -> list[int]:
     """Return ids of events that wait to be worked off, oldest first."""
     due = WebhookEvent.objects.filter(processed_at__isnull=True, next_attempt_at__lte=at)
@@ -57,7 +65,7 @@ def check_silent_payments(*, at: datetime, limit: int = 200, everything: bool = 
     asked = 0
     for payment in _open(at) if everything else _silent(at)[:limit]:
         asked += 1
-        _guarded(lambda payment=payment: check_payment(payment, at=at), f"payment {payment.pk}")
+        _guarded(partial(check_payment, payment, at=at), f"payment {payment.pk}")
     return asked
 
 
@@ -75,7 +83,7 @@ def expire_orders(*, at: datetime) -> int:
     """End orders that nobody paid in time, at Stripe first; return how many were looked at."""
     ids = checkout.expired_ids(at=at)
     for order in Order.objects.filter(pk__in=ids):
-        _guarded(lambda order=order: _expire(order, at=at), f"order {order.reference}")
+        _guarded(partial(_expire, order, at=at), f"order {order.reference}")
     return len(ids)
 
 
@@ -83,7 +91,7 @@ def send_refunds(*, at: datetime) -> int:
     """Send refunds that were written down and not yet answered; return how many were tried."""
     ids = refunds.waiting_ids()
     for refund_id in ids:
-        _guarded(lambda refund_id=refund_id: send_refund(refund_id, at=at), f"refund {refund_id}")
+        _guarded(partial(send_refund, refund_id, at=at), f"refund {refund_id}")
     return len(ids)
 
 
@@ -101,13 +109,12 @@ def check_pending_refunds(*, at: datetime, limit: int = 100) -> int:
     )
     ids = list(pending.values_list("stripe_refund_id", flat=True)[:limit])
     for refund_id in ids:
-        _guarded(
-            lambda refund_id=refund_id: settlement.observe_refund(
-                stripe_gateway.retrieve_refund(refund_id), at=at
-            ),
-            f"refund {refund_id}",
-        )
+        _guarded(partial(_check_refund, refund_id, at=at), f"refund {refund_id}")
     return len(ids)
+
+
+def _check_refund(stripe_refund_id: str, *, at: datetime) -> None:
+    settlement.observe_refund(stripe_gateway.retrieve_refund(stripe_refund_id), at=at)
 
 
 def _apply(event: WebhookEvent, *, at: datetime) -> None:

@@ -113,13 +113,13 @@ class ForgedEvent(Exception):
 
 def create_customer(*, email: str, name: str, reference: str, key: str, mood: Mood) -> str:
     """Create a customer at Stripe and return its id."""
-    params = {"email": email, "name": name, "metadata": {"reference": reference}}
+    params: Any = {"email": email, "name": name, "metadata": {"reference": reference}}
     return _call(lambda: _client(mood).v1.customers.create(params, {"idempotency_key": key})).id
 
 
 def create_intent(params: Mapping[str, Any], *, key: str, mood: Mood) -> Intent:
     """Create an unconfirmed PaymentIntent. The same key and parameters give the same intent."""
-    body = {**params, "expand": _EXPAND}
+    body: Any = {**params, "expand": _EXPAND}
     return _intent(_call(lambda: _client(mood).v1.payment_intents.create(body, {"idempotency_key": key})))
 
 
@@ -128,7 +128,7 @@ def confirm_intent(intent_id: str, params: Mapping[str, Any], *, key: str, mood:
 
     :raises Refused: on a decline, with the intent as it stands after it.
     """
-    body = {**params, "expand": _EXPAND}
+    body: Any = {**params, "expand": _EXPAND}
     return _intent(
         _call(lambda: _client(mood).v1.payment_intents.confirm(intent_id, body, {"idempotency_key": key}))
     )
@@ -136,7 +136,7 @@ def confirm_intent(intent_id: str, params: Mapping[str, Any], *, key: str, mood:
 
 def cancel_intent(intent_id: str, *, key: str, mood: Mood) -> Intent:
     """Cancel an intent; a succeeded one is refused with its intent."""
-    body = {"cancellation_reason": "abandoned", "expand": _EXPAND}
+    body: Any = {"cancellation_reason": "abandoned", "expand": _EXPAND}
     return _intent(
         _call(lambda: _client(mood).v1.payment_intents.cancel(intent_id, body, {"idempotency_key": key}))
     )
@@ -149,7 +149,7 @@ def retrieve_intent(intent_id: str, *, mood: Mood) -> Intent:
 
 def list_intents_since(since: datetime, *, mood: Mood = BACKGROUND) -> Iterator[Intent]:
     """Yield every intent created since a moment, newest first. A list, not a search: lists are not late."""
-    params = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+    params: Any = {"created": {"gte": int(since.timestamp())}, "limit": 100}
     page = _call(lambda: _client(mood).v1.payment_intents.list(params))
     for found in page.auto_paging_iter():
         yield _intent(found)
@@ -159,7 +159,7 @@ def create_refund(
     *, payment_intent_id: str, amount: int, our_refund_id: str, order_reference: str, key: str, mood: Mood
 ) -> Refund:
     """Ask for a refund of `amount` minor units."""
-    params = {
+    params: Any = {
         "payment_intent": payment_intent_id,
         "amount": amount,
         "metadata": {"refund_id": our_refund_id, "order_id": order_reference},
@@ -174,7 +174,7 @@ def retrieve_refund(refund_id: str, *, mood: Mood = BACKGROUND) -> Refund:
 
 def list_refunds(payment_intent_id: str, *, mood: Mood = BACKGROUND) -> list[Refund]:
     """Return every refund of an intent, wherever it was made."""
-    params = {"payment_intent": payment_intent_id, "limit": 100}
+    params: Any = {"payment_intent": payment_intent_id, "limit": 100}
     page = _call(lambda: _client(mood).v1.refunds.list(params))
     return [_refund(found) for found in page.auto_paging_iter()]
 

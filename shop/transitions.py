@@ -1,13 +1,13 @@
 """State machines as tables: one function checks the table and writes the change."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import models
 
 from shop.exceptions import Conflict
 
-Table = Mapping[str, frozenset[str] | set[str]]
+Table = Mapping[Any, Collection[Any]]
 
 
 class InvalidTransition(Conflict):
@@ -19,7 +19,7 @@ class InvalidTransition(Conflict):
 
 def allowed(table: Table, current: str, target: str) -> bool:
     """Return whether the table has a step from `current` to `target`."""
-    return target in table.get(current, frozenset())
+    return target in table.get(current, ())
 
 
 def advance(row: models.Model, *, field: str, table: Table, target: str, **changes: Any) -> None:

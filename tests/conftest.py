@@ -51,8 +51,11 @@ def at() -> datetime:
 
 
 @pytest.fixture
-def regions(db: None, at: datetime) -> None:
-    """Shipping zones, tax rates and sellers of the sample data."""
+def regions(request: pytest.FixtureRequest, at: datetime) -> None:
+    """Shipping zones, tax rates and sellers of the sample data, in whatever database the test has."""
+    marker = request.node.get_closest_marker("django_db")
+    real = marker is not None and marker.kwargs.get("transaction", False)
+    request.getfixturevalue("transactional_db" if real else "db")
     sample_data.load(at=at)
 
 

@@ -42,9 +42,7 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
         postal_code=address.get("postal_code", ""),
         region=address.get("region", ""),
     )
-    options = shipping.options_for(
-        zone, weight_g=totals.weight_of(lines), items_total=totals.items_total(lines)
-    )
+    options = zone.options(weight_g=totals.weight_of(lines), items_total=totals.items_total(lines))
     if not options:
         raise NotChargeable("The parcel is too heavy for every way to ship there.")
     codes = {line.variant.product.tax_code for line in lines} | {totals.SHIPPING_TAX_CODE}

@@ -89,8 +89,9 @@ def _of_framework_error(exc: Exception) -> dict[str, Any] | None:
         if isinstance(exc, family):
             detail = str(getattr(exc, "detail", "") or "")
             body = problem(status, code, title, detail)
-            if isinstance(exc, drf.Throttled) and exc.wait is not None:
-                body["retry_after"] = max(1, int(exc.wait))
+            wait = getattr(exc, "wait", None)
+            if wait is not None:
+                body["retry_after"] = max(1, int(wait))
             return body
     return None
 

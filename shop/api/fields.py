@@ -83,13 +83,14 @@ def read_query(
     repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
     if repeated:
         raise InvalidInput("Give each parameter once.", fields={name: ["Given twice."] for name in repeated})
-    for name, value in request.query_params.items():
+    given = {name: str(value) for name, value in request.query_params.items()}
+    for name, value in given.items():
         if FORBIDDEN_CHARACTERS.search(value):
             raise InvalidInput(
                 "Text must not hold control characters.",
                 code="forbidden_character",
                 fields={name: ["This text holds a control character."]},
             )
-    bound = serializer(data=request.query_params.dict())
+    bound = serializer(data=given)
     bound.is_valid(raise_exception=True)
     return bound.validated_data

@@ -1,6 +1,6 @@
 """OpenAPI: every operation documents that refusals are problem documents."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
@@ -15,13 +15,15 @@ class ProblemSerializer(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField(help_text="Stable, for programs.")
-    errors = serializers.DictField(required=False, help_text="What is wrong, by field.")
+    errors = serializers.DictField(  # type: ignore[assignment]
+        required=False, help_text="What is wrong, by field."
+    )
 
 
 class ShopSchema(AutoSchema):
     """Adds the problem document as the answer to every refusal."""
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction=direction)
         refusal = self._get_response_for_code(
             OpenApiResponse(ProblemSerializer, description="A refusal"),
