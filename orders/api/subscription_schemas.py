@@ -9,7 +9,9 @@ from orders.models import BillingCycle, Refill, SavedCard, Subscription
 from shop.api.fields import MoneySerializer, StrictCharField, StrictIntegerField, StrictSerializer, money
 
 
-class ListQuery(StrictSerializer):
+class ListQuery(serializers.Serializer):
+    """Query parameters: `read_query` refuses those that are not named here."""
+
     status = serializers.ChoiceField(choices=Subscription.Status.choices, required=False)
 
 

@@ -134,7 +134,7 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
     outbox.enqueue(letters.refill_paid(refill), to=refill.customer.email, at=at)
 
 
-def abandoned_ids(*, at: datetime, limit: int = 100) -> list[int]:
+def abandoned_ids(*, limit: int = 100) -> list[int]:
     """Return ids of refills that ended while their order still waits for money."""
     ended = Refill.objects.filter(
         status__in=[Status.SKIPPED, Status.FAILED], order__status=Order.Status.PENDING

@@ -91,7 +91,7 @@ class Routine:
             for variant, quantity, unit, count in items
         ]
         zone = shipping.zone_for(country=address["country"], postal_code=address["postal_code"])
-        options = shipping.options_for(zone, weight_g=1000, items_total=1000)
+        options = zone.options(weight_g=1000, items_total=1000)
         rates = taxes.rates_for(
             country=address["country"], region="", tax_codes={"standard"}, on=self.at.date()
         )
@@ -140,7 +140,7 @@ class Routine:
         planning.plan(at=at)
         for refill_id in [*billing.claim(at=at), *billing.reclaim(at=at)]:
             self.bill(refill_id, at)
-        for refill_id in billing.abandoned_ids(at=at):
+        for refill_id in billing.abandoned_ids():
             self._observe(billing.abandon(refill_id, at=at), at)
         delivery.deliver_due(at=at)
 
