@@ -1,18 +1,29 @@
 """Mails about one order."""
 
+from collections.abc import Iterable
+from datetime import date, timedelta
+
 from catalog import usage
-from catalog.models import Product
+from catalog.cautions import cautions_for
+from catalog.models import Variant
 from orders import addresses, links
-from orders.models import Order, StripeRefund
+from orders.models import Order, OrderLineComponent, StripeRefund
 from shop.mail.outbox import Letter
 from shop.money import format_money
 
 
 def order_confirmation(order: Order) -> Letter:
     """The order is paid: what was bought, where it goes, how to use it, and the terms it was bought under."""
-    products = Product.objects.filter(variants__in=order.lines.values("variant")).distinct()
-    guides = [(product, usage.guides_for(product)) for product in products]
-    context = {**_about(order), "guides": guides}
+    parts = OrderLineComponent.objects.filter(line__order=order).select_related("variant__product")
+    products = {part.variant.product.pk: part.variant.product for part in parts}
+    guides = [(product, usage.guides_for(product)) for product in products.values()]
+    codes = [code for product in products.values() for code in product.caution_codes]
+    context = {
+        **_about(order),
+        "guides": guides,
+        "cautions": [caution.text for caution in cautions_for(dict.fromkeys(codes))],
+        "supplies": _supplies(order, parts),
+    }
     return _letter(order, "order_confirmation", f"Your order [{order.reference}] is confirmed", context)
 
 
@@ -49,6 +60,22 @@ def _letter(
         context=context,
         locale=order.locale,
     )
+
+
+def _supplies(order: Order, parts: Iterable[OrderLineComponent]) -> list[tuple[str, date]]:
+    """Return (what, about until when) for everything that is used up, opened on the day it should arrive."""
+    if order.paid_at is None:
+        return []
+    arrives_on = order.paid_at.date() + timedelta(days=order.transit_days_max)
+    quantities: dict[Variant, int] = {}
+    for part in parts:
+        quantities[part.variant] = quantities.get(part.variant, 0) + part.quantity
+    found = []
+    for variant, quantity in quantities.items():
+        until = usage.lasts_until(variant, quantity, arrives_on)
+        if until is not None:
+            found.append((f"{quantity} × {variant.product.name}, {variant.name}", until))
+    return found
 
 
 def _about(order: Order) -> dict[str, object]:
