@@ -49,7 +49,8 @@ def test_a_detail_page_shows_cycles_items_and_money(routine: Routine, manager: C
 
 
 @pytest.mark.parametrize(
-    ("action", "status", "cycles"), [("pause", "paused", 1), ("skip", "active", 2), ("cancel", "cancelled", 1)]
+    ("action", "status", "cycles"),
+    [("pause", "paused", 1), ("skip", "active", 2), ("cancel", "cancelled", 1)],
 )
 def test_buttons_call_the_verbs(
     routine: Routine, manager: Client, action: str, status: str, cycles: int

@@ -100,9 +100,7 @@ def test_a_repeated_request_skips_once(routine: Routine, ada: User, signed_in: C
     (subscription,) = routine.begin((make_variant(), 1, "week", 4), user=ada)
     key = {"Idempotency-Key": "skip-once"}
 
-    first, second = [
-        post(signed_in, f"subscriptions/{subscription.reference}/skip", **key) for _ in range(2)
-    ]
+    first, second = [post(signed_in, f"subscriptions/{subscription.reference}/skip", **key) for _ in range(2)]
 
     assert first.json() == second.json()
     assert subscription.cycles.filter(status="skipped").count() == 1

@@ -86,7 +86,7 @@ def test_more_of_it_is_told_anew_and_waits_two_days(routine: Routine) -> None:
 
 @pytest.mark.parametrize("status", ["claimed", "charging"])
 def test_after_the_claim_edits_apply_from_the_next_refill(routine: Routine, status: str) -> None:
-    subscription, refill, due_at = announced(routine)
+    subscription, _, due_at = announced(routine)
     Refill.objects.update(status=status, claimed_at=due_at)
     card = routine.saved(subscription.customer, "visa")
     verbs = [
@@ -127,7 +127,7 @@ def test_a_pause_ends_by_itself_on_its_day(routine: Routine) -> None:
 
 
 def test_after_a_cancellation_nothing_is_charged(charged: Routine) -> None:
-    subscription, refill, due_at = announced(charged)
+    subscription, _, due_at = announced(charged)
 
     changes.cancel(subscription, reason="Moving away", at=due_at - days(1))
     changes.cancel(subscription, reason="again", at=due_at - days(1))

@@ -46,7 +46,13 @@ def test_a_soft_decline_is_tried_again_on_a_ladder_and_pauses_in_the_end(charged
 
 
 def test_lost_and_invalid_cards_are_hard_declines_and_empty_accounts_are_not() -> None:
-    assert {"lost_card", "stolen_card", "pickup_card", "expired_card", "invalid_number"} <= dunning.HARD_DECLINES
+    assert {
+        "lost_card",
+        "stolen_card",
+        "pickup_card",
+        "expired_card",
+        "invalid_number",
+    } <= dunning.HARD_DECLINES
     assert not {"insufficient_funds", "generic_decline", "try_again_later"} & dunning.HARD_DECLINES
 
 
