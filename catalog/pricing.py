@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from catalog.models import Price, Product, Variant
-from shop.exceptions import Conflict
+from shop.exceptions import Conflict, InvalidInput
 from shop.money import format_money, percent_of, round_half_up, split_by_weight
 
 # Source: Directive 98/6/EC, Article 6a: a reduction names the lowest price of the 30 days before it.
@@ -22,6 +23,16 @@ MILLILITRES_PER_FLUID_OUNCE = Decimal("29.5735295625")
 class NotPriced(Conflict):
     code = "not_priced"
     title = "There is no price in that currency"
+
+
+class PriceInThePast(InvalidInput):
+    code = "price_in_the_past"
+    title = "History is not rewritten"
+
+
+class PriceOverlaps(Conflict):
+    code = "price_overlaps"
+    title = "Another price holds then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ def offer_of(variant: Variant, currency: str, at: datetime) -> Offer:
 
 
 def with_current_price(products: "QuerySet[Product]", currency: str, at: datetime) -> "QuerySet[Product]":
-    """Annotate products with `price_from`: the lowest price now among their variants, None without one.
+    """Annotate products with `price_from`, the lowest price now among their variants; leave out the unpriced.
 
     The price that holds is the lower of list and sale, so the lowest row that holds is the answer.
     """
@@ -97,7 +108,7 @@ def with_current_price(products: "QuerySet[Product]", currency: str, at: datetim
         .order_by("amount")
         .values("amount")[:1]
     )
-    return products.annotate(price_from=Subquery(lowest))
+    return products.annotate(price_from=Subquery(lowest)).filter(price_from__isnull=False)
 
 
 def _holds(at: datetime) -> Q:
@@ -210,3 +221,67 @@ def component_shares(
     weights = [offers[c.variant_id].list_amount * c.quantity for c in components]
     shares = split_by_weight(amount, weights)
     return [(c.variant, c.quantity, share) for c, share in zip(components, shares, strict=True)]
+
+
+def check_change(
+    *, variant: Variant, currency: str, kind: str, starts_at: datetime, ends_at: datetime | None, at: datetime
+) -> Price | None:
+    """Return the price that a new one would succeed, if there is one.
+
+    :raises PriceInThePast: if the new price would begin before `at`.
+    :raises PriceOverlaps: if another begins within it, or a list price would leave a gap behind it.
+    """
+    if starts_at < at:
+        raise PriceInThePast("A price begins now or later.", fields={"starts_at": ["Now or later."]})
+    rows = Price.objects.filter(variant=variant, currency=currency, kind=kind)
+    within = rows.filter(starts_at__gte=starts_at)
+    if ends_at is not None:
+        within = within.filter(starts_at__lt=ends_at)
+    if later := within.order_by("starts_at").first():
+        raise PriceOverlaps(f"A price that begins {later.starts_at:%Y-%m-%d %H:%M} is planned already.")
+    succeeded = rows.filter(
+        Q(ends_at__isnull=True) | Q(ends_at__gt=starts_at), starts_at__lt=starts_at
+    ).first()
+    if succeeded is not None and ends_at is not None and kind == Price.Kind.LIST:
+        raise PriceOverlaps("A list price holds until the next one. For a limited time, enter a sale price.")
+    return succeeded
+
+
+@transaction.atomic(savepoint=False)
+def change_price(
+    *,
+    variant: Variant,
+    currency: str,
+    kind: str,
+    amount: int,
+    starts_at: datetime,
+    at: datetime,
+    ends_at: datetime | None = None,
+) -> Price:
+    """Let a price hold from a moment on; the one before it ends there. Minor units.
+
+    :raises PriceInThePast: see `check_change`.
+    :raises PriceOverlaps: see `check_change`.
+    """
+    Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
+    before = check_change(
+        variant=variant, currency=currency, kind=kind, starts_at=starts_at, ends_at=ends_at, at=at
+    )
+    if before is not None:
+        before.ends_at = starts_at
+        before.save(update_fields=["ends_at"])
+    return Price.objects.create(
+        variant=variant, currency=currency, kind=kind, amount=amount, starts_at=starts_at, ends_at=ends_at
+    )
+
+
+def end_price(price: Price, *, ends_at: datetime, at: datetime) -> Price:
+    """Let a price end at a moment, now or later.
+
+    :raises PriceInThePast: if the moment is over, or before the price begins.
+    """
+    if ends_at < at or ends_at <= price.starts_at:
+        raise PriceInThePast("A price ends now or later.", fields={"ends_at": ["Now or later."]})
+    price.ends_at = ends_at
+    price.save(update_fields=["ends_at"])
+    return price

@@ -1,14 +1,24 @@
-"""The only writer of an order's statuses, and of its timeline. Callers hold the order's row lock."""
+"""The only writer of an order's statuses, and of its timeline. Callers hold the order's row lock, unless a
+verb says that it takes it.
+"""
 
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from orders.models import Order, OrderEvent
 from shop.accounts.models import User
+from shop.exceptions import Conflict
 from shop.transitions import advance, allowed
 
 Status = Order.Status
 PaymentStatus = Order.PaymentStatus
+
+
+class NothingToReview(Conflict):
+    code = "nothing_to_review"
+    title = "There is nothing to review"
 
 
 def note(
@@ -111,8 +121,15 @@ def flag_for_review(order: Order, reason: str, *, at: datetime) -> None:
     note(order, "review", f"Needs review: {reason}", at=at)
 
 
-def clear_review(order: Order, *, at: datetime, actor: User) -> None:
-    """A person has looked and the order may go on."""
+@transaction.atomic
+def finish_review(order: Order, *, finding: str, actor: User, at: datetime) -> None:
+    """A person has looked and the order may go on. Takes the order's lock itself.
+
+    :raises NothingToReview: if nobody asked for a look.
+    """
+    order = Order.objects.select_for_update().get(pk=order.pk)
+    if not order.review_reason:
+        raise NothingToReview(f"Order {order.reference} does not wait for a review.")
     order.review_reason = ""
     order.save(update_fields=["review_reason"])
-    note(order, "review_cleared", "Review finished by staff.", at=at, actor=actor)
+    note(order, "review_cleared", f"Review finished: {finding}", at=at, actor=actor)

@@ -1,7 +1,7 @@
 """Asking Stripe about whatever has been silent for too long: no webhook is ever needed to arrive."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -43,6 +43,13 @@ def process_event(event_pk: int, *, at: datetime) -> bool:
         return False
     WebhookEvent.objects.filter(pk=event_pk).update(processed_at=at, last_error="")
     return True
+
+
+def take_up_again(event_pks: Iterable[int], *, at: datetime) -> int:
+    """Make stored events due once more, worked off or not; return how many. An event is only a hint, so that
+    repeating one changes nothing that is right already.
+    """
+    return WebhookEvent.objects.filter(pk__in=event_pks).update(processed_at=None, next_attempt_at=at)
 
 
 def due_event_ids(*, at: datetime, limit: int = 200) -> list[int]:

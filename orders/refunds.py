@@ -21,6 +21,11 @@ class NothingToRefund(Conflict):
     title = "There is nothing to refund"
 
 
+class RefundedMeanwhile(Conflict):
+    code = "refunded_meanwhile"
+    title = "Something was refunded meanwhile"
+
+
 class RefundTooLarge(InvalidInput):
     code = "refund_too_large"
     title = "More than can be refunded"
@@ -32,6 +37,12 @@ def refundable(payment: Payment) -> int:
     return payment.amount_received - (counted.aggregate(sum=Sum("amount"))["sum"] or 0)
 
 
+def units_refunded(order: Order) -> dict[int, int]:
+    """Return how many units of each line went back or are on their way, by line id."""
+    counted = RefundLine.objects.filter(order_line__order=order, refund__status__in=StripeRefund.COUNTED)
+    return dict(counted.values_list("order_line_id").annotate(Sum("quantity")).order_by())
+
+
 @transaction.atomic
 def request_refund(
     order: Order,
@@ -39,6 +50,7 @@ def request_refund(
     amount: int | None = None,
     lines: Mapping[int, int] | None = None,
     with_shipping: bool = False,
+    expected_left: int | None = None,
     reason: str,
     actor: User | None,
     at: datetime,
@@ -46,14 +58,19 @@ def request_refund(
     """Write down a refund; `send` asks Stripe for it afterwards. A refund never implies a restock.
 
     Give `amount` (minor units), or `lines` ({order line id: quantity}) with or without shipping, or neither
-    for everything that is left.
+    for everything that is left. `expected_left` is what the asker saw as refundable, so that a form sent
+    twice refunds once.
     :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
+    :raises RefundedMeanwhile: if what is left is not what was expected.
     """
     order = Order.objects.select_for_update().get(pk=order.pk)
     payment = Payment.objects.select_for_update().get(order=order)
     left = refundable(payment)
     if left <= 0:
         raise NothingToRefund(f"Order {order.reference} has nothing left to refund.")
+    if expected_left is not None and expected_left != left:
+        now_left = format_money(left, payment.currency)
+        raise RefundedMeanwhile(f"Something was refunded meanwhile; {now_left} is left. Look again.")
     shares = _line_amounts(order, lines or {})
     shipping = order.shipping_total if with_shipping else 0
     wanted = amount if amount is not None else (sum(shares.values()) + shipping if lines else left)
@@ -118,10 +135,10 @@ def waiting_ids(*, limit: int = 100) -> list[int]:
 def _line_amounts(order: Order, lines: Mapping[int, int]) -> dict[int, int]:
     """Return the amount of each line's refunded units: unit by unit, so that all units sum to the line."""
     amounts = {}
+    back = units_refunded(order)
     found = OrderLine.objects.filter(order=order, pk__in=lines)
     for line in found:
-        before = line.refund_lines.filter(refund__status__in=StripeRefund.COUNTED)
-        done = before.aggregate(sum=Sum("quantity"))["sum"] or 0
+        done = back.get(line.pk, 0)
         wanted = lines[line.pk]
         if not 0 < wanted <= line.quantity - done:
             raise RefundTooLarge(

@@ -9,9 +9,12 @@ from catalog.inventory.availability import (
     LOW_STOCK_UNITS,
     availability,
     available_for,
+    available_of,
     demand_of,
     pick_fefo,
     stock_state,
+    stocked,
+    with_stock,
 )
 from catalog.inventory.counting import adjust, count, receive_count, restock
 from catalog.inventory.fulfilment import consume
@@ -51,6 +54,7 @@ __all__ = [
     "allocate",
     "availability",
     "available_for",
+    "available_of",
     "consume",
     "count",
     "cover_shortage",
@@ -71,4 +75,6 @@ __all__ = [
     "restock",
     "shop_date",
     "stock_state",
+    "stocked",
+    "with_stock",
 ]

@@ -35,6 +35,11 @@ class NotUsedUp(InvalidInput):
     title = "There is nothing to refill"
 
 
+class UnlikelyUse(InvalidInput):
+    code = "unlikely_use"
+    title = "Nobody uses it like that"
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """How somebody uses a variant; what is None is assumed from the product's usage guide.
@@ -145,9 +150,10 @@ def estimate(uses: Iterable[Use], *, on: date) -> list[LineEstimate]:
     One query more if a line has no refill and another size may have one. Nothing is stored.
     :raises NotUsedUp: for an accessory or a bundle.
     :raises WrongMethod: if the product's label names no such method.
+    :raises UnlikelyUse: for a dose far from the label's.
     """
     lines = list(uses)
-    first = [_estimate(use, on) for use in lines]
+    first = [_numbered(index, use, on) for index, use in enumerate(lines)]
     if all(found.recommendation for found in first):
         return first
     others = list(Variant.objects.sellable().filter(is_subscribable=True).select_related("product"))
@@ -172,6 +178,15 @@ def lasts_until(variant: Variant, quantity: int, on: date) -> date | None:
     if not is_consumable(variant):
         return None
     return on + timedelta(days=_estimate(Use(variant, quantity), on).usable_days)
+
+
+def _numbered(index: int, use: Use, on: date) -> LineEstimate:
+    """Estimate one line; a refusal names the field together with the line."""
+    try:
+        return _estimate(use, on)
+    except InvalidInput as refusal:
+        refusal.fields = {f"lines.{index}.{name}": said for name, said in refusal.fields.items()}
+        raise
 
 
 def _estimate(use: Use, on: date) -> LineEstimate:
@@ -211,8 +226,24 @@ def _need(use: Use) -> _Need:
     return _need_of_skin(use, guide) if guide.method == Method.SKIN else _need_of_soak(use, guide)
 
 
+def _dose(use: Use, guide: UsageGuide) -> Fraction:
+    """Return the stated or usual dose.
+
+    :raises UnlikelyUse: if it is far from the label's, or sprays are counted where something is weighed.
+    """
+    if use.sprays_per_day is not None:
+        raise UnlikelyUse(f"Send the dose in {guide.unit}.", fields={"sprays_per_day": ["Not sprayed."]})
+    if use.dose is None:
+        return Fraction(guide.dose_default)
+    low, high = guide.dose_low / 2, guide.dose_high * 4
+    if not low <= use.dose <= high:
+        said = f"{low.normalize():f} to {high.normalize():f} {guide.unit}."
+        raise UnlikelyUse("That dose is far from the label's.", fields={"dose": [said]})
+    return Fraction(use.dose)
+
+
 def _need_of_soak(use: Use, guide: UsageGuide) -> _Need:
-    dose = Fraction(use.dose if use.dose is not None else guide.dose_default)
+    dose = _dose(use, guide)
     sessions = use.sessions_per_week or guide.sessions_per_week
     portioned = guide.dose_low == guide.dose_high
     low, high = _ends(dose, None if use.dose is not None else guide)
@@ -238,10 +269,12 @@ def _need_of_soak(use: Use, guide: UsageGuide) -> _Need:
 def _need_of_skin(use: Use, guide: UsageGuide) -> _Need:
     facts = {"people": str(use.people), "usable_share": _plain(USABLE_OIL)}
     if guide.unit == "ml":
-        dose = Fraction(use.dose if use.dose is not None else guide.dose_default)
+        dose = _dose(use, guide)
         low, high = _ends(dose, None if use.dose is not None else guide)
         label = min(dose, Fraction(guide.dose_high))
         facts["ml_per_day"] = _plain(dose)
+    elif use.dose is not None:
+        raise UnlikelyUse("Count the sprays.", fields={"dose": ["Send sprays_per_day instead."]})
     else:
         sprays = use.sprays_per_day or int(guide.dose_default)
         known = use.ml_per_spray or use.variant.product.ml_per_spray

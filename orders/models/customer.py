@@ -5,7 +5,9 @@ two people's cards. Once the address is verified, the account claims it.
 """
 
 from django.conf import settings
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
+from django.db.models.functions import Upper
 
 
 class Customer(models.Model):
@@ -24,6 +26,11 @@ class Customer(models.Model):
     class Meta:
         db_table = "orders_customer"
         ordering = ["-id"]
+        indexes = [
+            models.Index(
+                OpClass(Upper("email"), name="text_pattern_ops"), name="orders_customer_email_prefix"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.email

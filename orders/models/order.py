@@ -3,8 +3,10 @@
 import secrets
 
 from django.conf import settings
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from catalog.models import Variant
 from orders.models.cart import Cart, RefillUnit
@@ -140,6 +142,8 @@ class Order(models.Model):
                 fields=["hold_expires_at"], condition=Q(status="pending"), name="orders_order_expiring"
             ),
             models.Index(fields=["email"], name="orders_order_email"),
+            # Staff search by the beginning of an address, in any case.
+            models.Index(OpClass(Upper("email"), name="text_pattern_ops"), name="orders_order_email_prefix"),
             models.Index(fields=["-placed_at"], name="orders_order_placed"),
         ]
 

@@ -4,7 +4,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 
 from shop.accounts.models import Address, User
-from shop.admin import InlineReadOnly, ShopAdmin, register
+from shop.admin import InlineReadOnly, ShopAdmin, register, time_column
 
 
 class AddressInline(InlineReadOnly):
@@ -13,12 +13,14 @@ class AddressInline(InlineReadOnly):
 
 
 @register(User)
-class UserAdmin(ShopAdmin, DjangoUserAdmin):
-    list_display = ("email", "name", "is_staff", "is_active", "date_joined")
+class UserAdmin(ShopAdmin, DjangoUserAdmin):  # type: ignore[misc] # the bases differ in annotations only
+    list_display = ("email", "name", "is_staff", "is_active", "joined")
     list_filter = ("is_staff", "is_active")
-    search_fields = ("email", "name")
+    search_prefixes = {"email__startswith": str.lower}
+    search_help_text = "The beginning of an e-mail address"
     ordering = ("email",)
     inlines = (AddressInline,)
+    joined = time_column("date_joined", "since")
     fieldsets = (
         (None, {"fields": ("email", "password", "name")}),
         ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),

@@ -1,6 +1,8 @@
 """The outbox: every mail is a row, written in the transaction of the fact that it tells."""
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
+from django.db.models.functions import Upper
 
 
 class OutboxMessage(models.Model):
@@ -46,6 +48,8 @@ class OutboxMessage(models.Model):
             models.Index(
                 fields=["next_attempt_at"], condition=models.Q(status="pending"), name="mail_outbox_due"
             ),
+            models.Index(OpClass(Upper("to"), name="text_pattern_ops"), name="mail_outbox_to_prefix"),
+            models.Index(OpClass("subject_key", name="varchar_pattern_ops"), name="mail_outbox_subject"),
         ]
 
     def __str__(self) -> str:

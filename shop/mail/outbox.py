@@ -2,9 +2,11 @@
 
 import logging
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -55,7 +57,7 @@ def enqueue(letter: Letter, *, to: str, at: datetime) -> OutboxMessage | None:
     )
     if not created:
         return None
-    transaction.on_commit(lambda: nudge(message.pk), robust=True)
+    _nudge_after_commit([message.pk])
     return message
 
 
@@ -73,12 +75,43 @@ def render(letter: Letter) -> dict[str, str]:
     }
 
 
+def send_now(message_ids: Iterable[int], *, at: datetime) -> int:
+    """Make mails that wait, or were given up, due at once and wake the delivery; return how many.
+
+    One that a worker is sending at this moment may go out twice, under the same Message-ID.
+    """
+    waiting = (OutboxMessage.Status.PENDING, OutboxMessage.Status.FAILED)
+    ids = list(
+        OutboxMessage.objects.filter(pk__in=message_ids, status__in=waiting).values_list("pk", flat=True)
+    )
+    OutboxMessage.objects.filter(pk__in=ids, status__in=waiting).update(
+        status=OutboxMessage.Status.PENDING, next_attempt_at=at
+    )
+    _nudge_after_commit(ids)
+    return len(ids)
+
+
+def send_again(message: OutboxMessage, *, at: datetime) -> None:
+    """Send a mail once more, word for word and under the same Message-ID: a mail program that still has the
+    first copy may show one of the two.
+    """
+    OutboxMessage.objects.filter(pk=message.pk).update(
+        status=OutboxMessage.Status.PENDING, sent_at=None, next_attempt_at=at, last_error=""
+    )
+    _nudge_after_commit([message.pk])
+
+
 def nudge(message_id: int) -> None:
     """Wake the worker for one mail. Only a wake-up: when it is lost, the sweep finds the row."""
     try:
         tasks.deliver_message.delay(message_id)
     except tasks.BROKER_ERRORS as error:
         logger.warning("mail %s waits for the sweep: %s", message_id, error)
+
+
+def _nudge_after_commit(message_ids: Iterable[int]) -> None:
+    for message_id in message_ids:
+        transaction.on_commit(partial(nudge, message_id), robust=True)
 
 
 def _message_id() -> str:

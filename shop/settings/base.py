@@ -245,6 +245,7 @@ UNFOLD = {
     "SITE_SYMBOL": "spa",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": False, "navigation": "shop.navigation.sidebar"},
 }
 
 LOGGING = {

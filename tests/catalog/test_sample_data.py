@@ -21,13 +21,14 @@ from catalog.models import (
     StockMovement,
     Variant,
 )
+from shop.clock import reading
 from tests.factories.catalog import AT
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def loaded(db):
+def fresh(db):
     return sample_data.load(at=AT)
 
 
@@ -41,7 +42,7 @@ def test_everything_arrives(loaded):
     assert Category.objects.count() == 5
 
 
-def test_a_second_run_changes_nothing_and_keeps_what_staff_edited(loaded):
+def test_a_second_run_changes_nothing_and_keeps_what_staff_edited(fresh):
     Product.objects.filter(code="FLK-ORI").update(name="Edited by staff")
     movements = StockMovement.objects.count()
 
@@ -67,7 +68,7 @@ def test_every_variant_can_be_bought_but_the_one_that_is_sold_out(loaded):
 
     assert {v.sku for v in variants if available[v.pk] == 0} == {"FLK-LAV-1000"}
     for currency in ("GBP", "EUR", "USD"):
-        assert len(pricing.offers_for(variants, currency, AT)) == 31
+        assert len(pricing.offers_for(variants, currency, reading.now())) == 31
 
 
 def test_counts_follow_the_lots_and_the_recalled_lot_sells_nothing(loaded):
@@ -91,7 +92,7 @@ def test_the_evening_set_refills_without_its_scoop(loaded):
 
     skus = set(Variant.objects.filter(pk__in=refill).values_list("sku", flat=True))
     assert skus == {"FLK-ORI-1000", "OIL-STR-100"}
-    offer = pricing.offer_of(bundle, "GBP", AT)
+    offer = pricing.offer_of(bundle, "GBP", reading.now())
     assert (offer.amount, offer.refill_amount) == (2250, 1785)
 
 

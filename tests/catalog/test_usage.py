@@ -5,18 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from catalog import sample_data, usage
+from catalog import usage
 from catalog.models import Product, Variant
 from catalog.usage.magnesium import HEXAHYDRATE, MAGNESIUM
-from tests.factories.catalog import AT, make_bundle, make_variant
+from tests.factories.catalog import make_bundle, make_variant
 
 pytestmark = pytest.mark.django_db
 ON = date(2026, 11, 23)
-
-
-@pytest.fixture
-def loaded(db):
-    sample_data.load(at=AT)
 
 
 def variant_of(sku):

@@ -101,10 +101,15 @@ def make_variant(
 def make_oil(**fields: Any) -> Variant:
     """Return a variant of a brine: 100 ml at 31 % unless told otherwise."""
     product = ProductFactory.create(
-        kind=Product.Kind.OIL, category__slug="magnesium-oil", mgcl2_percent=Decimal("31.00"),
-        density_g_per_ml=Decimal("1.280"), ml_per_spray=Decimal("0.15"), label_dose={"sprays_per_day": [3, 20]},
-        usage_defaults={"sprays_per_day": 10, "days_per_week": 7}, durability_months=24,
-    )  # fmt: skip
+        kind=Product.Kind.OIL,
+        category__slug="magnesium-oil",
+        mgcl2_percent=Decimal("31.00"),
+        density_g_per_ml=Decimal("1.280"),
+        ml_per_spray=Decimal("0.15"),
+        label_dose={"sprays_per_day": [3, 20]},
+        usage_defaults={"sprays_per_day": 10, "days_per_week": 7},
+        durability_months=24,
+    )
     return make_variant(
         **{"product": product, "name": "100 ml", "net_content": 100, "net_unit": "ml", **fields}
     )

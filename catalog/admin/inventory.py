@@ -1,0 +1,252 @@
+"""Stock in the admin: counts and history are read; lots are received, released and quarantined by verbs."""
+
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanSwitchWidget
+
+from catalog import inventory
+from catalog.models import Lot, RawLot, StockLevel, StockMovement, StockReservation
+from shop.admin import ReadOnlyAdmin, ShopAdmin, register, run_verb
+from shop.clock import reading
+from shop.exceptions import ShopError
+
+Kind = StockMovement.Kind
+
+
+class VerbForm(forms.ModelForm):
+    """A form whose saving is one verb call.
+
+    The verb runs in `clean`, inside a savepoint of the admin's transaction, so that a refusal lands beside
+    its field. The token names the submission: sent twice, it books once.
+    """
+
+    token = forms.CharField(widget=forms.HiddenInput, initial=lambda: uuid4().hex, max_length=32)
+    actor: Any = None
+    made: Any = None
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Leave the record's rules to the verb and the database: a known lot may take more units."""
+        return {field.name for field in self._meta.model._meta.get_fields()}
+
+    def perform(self, data: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        try:
+            with transaction.atomic():
+                self.made = self.perform(data)
+        except ShopError as refusal:
+            self.add_error(
+                next((name for name in refusal.fields if name in self.fields), None), refusal.detail
+            )
+        return data
+
+
+class ReceiveLotForm(VerbForm):
+    quantity = forms.IntegerField(min_value=1, widget=UnfoldAdminIntegerFieldWidget)
+    release_now = forms.BooleanField(
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="On sale at once; otherwise it waits in quarantine.",
+    )
+
+    class Meta:
+        model = Lot
+        fields = ("variant", "code", "packed_on", "best_before_on", "supplier_lot", "raw_lots", "note")
+
+    def perform(self, data: dict[str, Any]) -> Lot:
+        names = (
+            "variant",
+            "code",
+            "quantity",
+            "packed_on",
+            "best_before_on",
+            "supplier_lot",
+            "raw_lots",
+            "note",
+        )
+        return inventory.receive_lot(
+            **{name: data[name] for name in names},
+            release=data["release_now"],
+            actor=self.actor,
+            cause=f"receive:{data['token']}",
+            at=reading.now(),
+        )
+
+
+class MovementForm(VerbForm):
+    """Damage, samples, stocktakes, corrections, and goods without lots that came in."""
+
+    kind = forms.ChoiceField(
+        choices=[
+            (Kind.COUNTED, "Counted: the number found on the shelf"),
+            (Kind.DAMAGED, "Damaged: units that leave"),
+            (Kind.SAMPLE, "Sample: units that leave"),
+            (Kind.CORRECTED, "Corrected: signed difference"),
+            (Kind.RECEIVED, "Received (goods without lots)"),
+        ]
+    )
+    units = forms.IntegerField(widget=UnfoldAdminIntegerFieldWidget)
+
+    class Meta:
+        model = StockMovement
+        fields = ("variant", "lot", "reason")
+
+    def perform(self, data: dict[str, Any]) -> StockMovement | None:
+        variant, units, cause = data["variant"], data["units"], f"staff:{data['token']}"
+        facts = {"cause": cause, "at": reading.now(), "actor": self.actor, "reason": data["reason"]}
+        if data["kind"] == Kind.RECEIVED:
+            inventory.receive_count(variant, units, **facts)
+        elif data["kind"] == Kind.COUNTED:
+            inventory.count(variant=variant, lot=data["lot"], counted=units, **facts)
+        else:
+            leaving = data["kind"] in (Kind.DAMAGED, Kind.SAMPLE)
+            quantity = -abs(units) if leaving else units
+            inventory.adjust(variant=variant, lot=data["lot"], kind=data["kind"], quantity=quantity, **facts)
+        made = StockMovement.objects.filter(cause=cause).first()
+        if made is None:
+            self.add_error("units", "That is what the books say: nothing to write.")
+        return made
+
+
+class VerbAdmin(ReadOnlyAdmin):
+    """A read-only record that staff may add to through a form that calls a verb."""
+
+    add_form: type[VerbForm]
+    add_fields: tuple[str, ...]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return ShopAdmin.has_add_permission(self, request)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if change:
+            return super().get_form(request, obj, change, **kwargs)
+        made = super().get_form(request, obj, change, **{**kwargs, "form": self.add_form})
+        made.actor = request.user
+        return made
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fields(request, obj) if obj else self.add_fields
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The verb has written the record already; the admin only needs to know which."""
+        obj.pk = form.made.pk
+        obj.refresh_from_db()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The verb has written what belongs to it."""
+
+
+@register(StockLevel)
+class StockLevelAdmin(ReadOnlyAdmin):
+    list_display = ("sku", "product", "on_hand", "reserved", "available", "reorder_point", "more")
+    list_select_related = ("variant__product",)
+    search_fields = ("variant__sku", "variant__product__name")
+
+    @admin.display(description="SKU", ordering="variant__sku")
+    def sku(self, level: StockLevel) -> str:
+        return level.variant.sku
+
+    @admin.display(ordering="variant__product__name")
+    def product(self, level: StockLevel) -> str:
+        return f"{level.variant.product.name}, {level.variant.name}"
+
+    @admin.display(description="Available")
+    def available(self, level: StockLevel) -> int:
+        return level.available
+
+    @admin.display(description="Reorder at", ordering="variant__reorder_point")
+    def reorder_point(self, level: StockLevel) -> int:
+        return level.variant.reorder_point
+
+    @admin.display(description="")
+    def more(self, level: StockLevel) -> str:
+        pk = level.variant_id
+        rows = (
+            (reverse("admin:catalog_lot_changelist"), "variant__id__exact", pk, "Lots"),
+            (reverse("admin:catalog_stockmovement_changelist"), "variant__id__exact", pk, "Movements"),
+            (reverse("admin:catalog_stockmovement_add"), "variant", pk, "Count"),
+        )
+        return format_html_join(" · ", '<a href="{}?{}={}">{}</a>', rows)
+
+
+@register(Lot)
+class LotAdmin(VerbAdmin):
+    add_form = ReceiveLotForm
+    add_fields = (
+        "variant", "code", "quantity", "best_before_on", "packed_on", "supplier_lot", "raw_lots", "note",
+        "release_now", "token",
+    )  # fmt: skip
+    list_display = ("code", "variant", "status", "on_hand", "physical", "best_before_on", "supplier_lot")
+    list_filter = ("status",)
+    list_select_related = ("variant",)
+    search_fields = ("code", "supplier_lot", "raw_lots__code", "raw_lots__supplier_lot", "variant__sku")
+    autocomplete_fields = ("variant", "raw_lots")
+    actions = ("release_lots", "quarantine_lots")
+
+    def has_stock_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("catalog.change_lot")
+
+    @admin.action(description="Release for sale", permissions=["stock"])
+    def release_lots(self, request: HttpRequest, queryset: "QuerySet[Lot]") -> None:
+        for lot in queryset.select_related(None):
+            verb = partial(inventory.release_lot, lot, **_facts(request, "release"))
+            run_verb(request, verb, f"{lot.code}: on sale.")
+
+    @admin.action(description="Put into quarantine", permissions=["stock"])
+    def quarantine_lots(self, request: HttpRequest, queryset: "QuerySet[Lot]") -> None:
+        for lot in queryset.select_related(None):
+            verb = partial(inventory.quarantine, lot, **_facts(request, "quarantine"))
+            run_verb(request, verb, f"{lot.code}: off sale.")
+
+
+def _facts(request: HttpRequest, step: str) -> dict[str, Any]:
+    """Return who does a step, when, and a cause of its own."""
+    return {"actor": request.user, "cause": f"{step}:{uuid4().hex}", "at": reading.now()}
+
+
+@register(RawLot)
+class RawLotAdmin(ShopAdmin):
+    list_display = (
+        "code",
+        "item",
+        "supplier_lot",
+        "quantity",
+        "unit",
+        "status",
+        "has_certificate",
+        "received_on",
+    )
+    list_filter = ("status", "item")
+    search_fields = ("code", "supplier_lot")
+
+
+@register(StockMovement)
+class StockMovementAdmin(VerbAdmin):
+    add_form = MovementForm
+    add_fields = ("variant", "lot", "kind", "units", "reason", "token")
+    list_display = ("at", "variant", "lot", "kind", "quantity", "physical", "reason", "actor", "cause")
+    list_filter = ("kind",)
+    list_select_related = ("variant", "lot", "actor")
+    search_fields = ("variant__sku", "lot__code", "cause")
+    autocomplete_fields = ("variant", "lot")
+
+
+@register(StockReservation)
+class StockReservationAdmin(ReadOnlyAdmin):
+    list_display = ("reference", "variant", "quantity", "consumed", "status", "expires_at", "created_at")
+    list_filter = ("status",)
+    list_select_related = ("variant",)
+    search_fields = ("reference", "variant__sku")

@@ -1,0 +1,72 @@
+"""What the catalogue's addresses take: shapes and ranges only."""
+
+from decimal import Decimal
+
+from django.conf import settings
+from rest_framework import serializers
+
+from catalog.models import Product
+from catalog.usage import Method
+from shop.api.fields import StrictCharField, StrictIntegerField, StrictSerializer
+
+ORDERINGS = ("position", "name", "-name", "price", "-price")
+
+
+class CurrencyQuery(serializers.Serializer):
+    currency = serializers.ChoiceField(
+        choices=settings.SUPPORTED_CURRENCIES,
+        default=settings.DEFAULT_CURRENCY,
+        help_text="Prices are given in this currency; products without a price in it are left out.",
+    )
+
+
+class ProductListQuery(CurrencyQuery):
+    category = serializers.SlugField(required=False, max_length=120, help_text="Slug of a category.")
+    kind = serializers.ChoiceField(
+        choices=[kind.value for kind in Product.Kind],
+        required=False,
+        help_text="Without it, everything but bundles.",
+    )
+    q = serializers.CharField(required=False, max_length=100, help_text="Part of a name, summary or SKU.")
+    in_stock = serializers.BooleanField(required=False, allow_null=True, default=None)
+    subscribable = serializers.BooleanField(required=False, allow_null=True, default=None)
+    ordering = serializers.ChoiceField(choices=ORDERINGS, default="position")
+
+
+class BundleListQuery(CurrencyQuery):
+    ordering = serializers.ChoiceField(choices=ORDERINGS, default="position")
+
+
+class NoQuery(serializers.Serializer):
+    """An address without parameters of its own."""
+
+
+class RefillEstimateLineInput(StrictSerializer):
+    sku = StrictCharField(max_length=32)
+    quantity = StrictIntegerField(min_value=1, max_value=100, default=1)
+    method = serializers.ChoiceField(choices=[method.value for method in Method], required=False)
+    dose = serializers.DecimalField(
+        max_digits=7,
+        decimal_places=2,
+        min_value=Decimal("0.1"),
+        max_value=Decimal(2000),
+        required=False,
+        help_text="g per session; ml per day of a roll-on.",
+    )
+    sessions_per_week = StrictIntegerField(min_value=1, max_value=7, required=False)
+    sprays_per_day = StrictIntegerField(min_value=3, max_value=40, required=False)
+    ml_per_spray = serializers.DecimalField(
+        max_digits=4,
+        decimal_places=2,
+        min_value=Decimal("0.10"),
+        max_value=Decimal("0.20"),
+        required=False,
+    )
+    people = StrictIntegerField(min_value=1, max_value=12, default=1)
+    on_hand = StrictIntegerField(
+        min_value=0, max_value=100_000, default=0, help_text="g or ml that are at home already."
+    )
+
+
+class RefillEstimateInput(StrictSerializer):
+    lines = RefillEstimateLineInput(many=True, allow_empty=False, max_length=20)  # type: ignore[call-arg]

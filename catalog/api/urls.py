@@ -1,0 +1,13 @@
+"""Addresses of the catalogue, under /api/v1/."""
+
+from catalog.api import views
+from shop.api.routes import endpoint
+
+urlpatterns = [
+    *endpoint("products", views.ProductList, "products"),
+    *endpoint("products/<slug:slug>", views.ProductDetail, "product"),
+    *endpoint("categories", views.CategoryList, "categories"),
+    *endpoint("bundles", views.BundleList, "bundles"),
+    *endpoint("bundles/<slug:slug>", views.BundleDetail, "bundle"),
+    *endpoint("refill-estimate", views.RefillEstimate, "refill-estimate"),
+]

@@ -1,0 +1,61 @@
+"""How statuses and addresses look, on every page alike."""
+
+from collections.abc import Mapping
+
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from orders import addresses
+from orders.models import Order
+
+STATUS = {"pending": "info", "placed": "success", "cancelled": "danger", "expired": "warning"}
+PAYMENT = {
+    "unpaid": "info",
+    "processing": "info",
+    "paid": "success",
+    "partially_refunded": "warning",
+    "refunded": "warning",
+}
+FULFILMENT = {"unfulfilled": "info", "partially": "warning", "fulfilled": "success", "returned": "danger"}
+REFUND = {
+    "requested": "info",
+    "pending": "info",
+    "succeeded": "success",
+    "failed": "danger",
+    "canceled": "warning",
+}
+OUTCOME = {"started": "info", "unknown": "warning", "ok": "success", "refused": "danger"}
+
+
+def words(value: str) -> str:
+    """Return a stored choice as words: partially_refunded is "partially refunded"."""
+    return value.replace("_", " ")
+
+
+def flags(order: Order) -> list[tuple[str, str]]:
+    """Return what staff must notice about an order, as (text, kind) for badges."""
+    shown = []
+    if order.review_reason:
+        shown.append(("review", "danger"))
+    if order.is_disputed:
+        shown.append(("disputed", "danger"))
+    if order.is_test:
+        shown.append(("test", "warning"))
+    if order.origin == Order.Origin.REFILL:
+        shown.append(("refill", "info"))
+    return shown
+
+
+def address(value: Mapping[str, str]) -> SafeString | str:
+    """Return a postal address line by line."""
+    found = addresses.lines(value)
+    if value.get("phone"):
+        found.append(value["phone"])
+    return format_html_join("", "{}<br>", ((line,) for line in found)) if found else "–"
+
+
+def interval(count: int | None, unit: str | None) -> str:
+    """Return a refill's interval in words: every 4 weeks."""
+    if not count or not unit:
+        return "once"
+    return f"every {unit}" if count == 1 else f"every {count} {unit}s"

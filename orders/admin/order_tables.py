@@ -1,0 +1,106 @@
+"""The tables under an order: what was bought, what was paid and what happened."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from orders.admin import looks
+from orders.models import Order, OrderLine, Payment, StripeRefund
+from shop.admin import Table, badges, when
+from shop.money import format_money
+
+Show = Callable[[int], str]
+
+
+def tables(order: Order) -> list[Table]:
+    """Return everything that hangs on an order, newest last as it happened."""
+
+    def show(amount: int) -> str:
+        return format_money(amount, order.currency)
+
+    payment = Payment.objects.filter(order=order).first()
+    found = [_lines(order, show)]
+    if payment is not None:
+        found += [_attempts(payment), _refunds(payment, show)]
+    return [*(table for table in found if table.rows), _consents(order), _timeline(order)]
+
+
+def _lines(order: Order, show: Show) -> Table:
+    lines = order.lines.prefetch_related("components")
+    headers = ("SKU", "product", "units", "each", "discount", "tax", "total", "refill", "taken from stock")
+    rows = [
+        (
+            line.sku,
+            f"{line.product_name}, {line.variant_name}",
+            line.quantity,
+            show(line.unit_price),
+            show(line.discount) if line.discount else "–",
+            f"{line.tax_name} {line.tax_rate.normalize():f} %: {show(line.tax)}",
+            show(line.gross),
+            looks.interval(line.refill_count, line.refill_unit),
+            _from_stock(line),
+        )
+        for line in lines
+    ]
+    return Table("Lines", headers, rows)
+
+
+def _from_stock(line: OrderLine) -> str:
+    return ", ".join(f"{part.quantity} × {part.sku}" for part in line.components.all())
+
+
+def _attempts(payment: Payment) -> Table:
+    headers = ("no.", "call", "outcome", "code", "what Stripe said", "started", "answered")
+    rows = [
+        (
+            attempt.number,
+            looks.words(attempt.kind),
+            badges((attempt.outcome, looks.OUTCOME[attempt.outcome])),
+            attempt.decline_code or attempt.error_code or "–",
+            attempt.message or "–",
+            when(attempt.started_at),
+            when(attempt.finished_at),
+        )
+        for attempt in payment.attempts.order_by("number")
+    ]
+    return Table("Calls to Stripe", headers, rows)
+
+
+def _refunds(payment: Payment, show: Show) -> Table:
+    headers = ("amount", "status", "for", "reason", "asked by", "asked", "settled")
+    found = payment.refunds.select_related("requested_by").prefetch_related("lines__order_line")
+    rows = [
+        (
+            show(refund.amount),
+            badges((refund.status, looks.REFUND[refund.status])),
+            _refunded(refund),
+            " ".join(part for part in (refund.reason, refund.failure_reason) if part),
+            refund.requested_by or "the shop",
+            when(refund.requested_at),
+            when(refund.settled_at),
+        )
+        for refund in found.order_by("pk")
+    ]
+    return Table("Refunds", headers, rows)
+
+
+def _refunded(refund: StripeRefund) -> str:
+    parts = [f"{part.quantity} × {part.order_line.sku}" for part in refund.lines.all()]
+    if refund.shipping_amount:
+        parts.append("shipping")
+    return ", ".join(parts) or "an amount"
+
+
+def _consents(order: Order) -> Table:
+    rows: Sequence[Sequence[Any]] = [
+        (consent.kind, consent.text, consent.ip_address or "–", when(consent.given_at))
+        for consent in order.consents.order_by("pk")
+    ]
+    return Table("Consents", ("kind", "words as shown", "address", "given"), rows)
+
+
+def _timeline(order: Order) -> Table:
+    rows = [
+        (when(event.at), event.message, event.actor or "the shop")
+        for event in order.events.select_related("actor").order_by("pk")
+    ]
+    return Table("Timeline", ("when", "what", "who"), rows)

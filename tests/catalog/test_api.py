@@ -1,0 +1,305 @@
+"""The catalogue over HTTP."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+
+from catalog import inventory
+from catalog.models import Price, Product, Variant
+from shop.clock import reading
+from tests.factories.catalog import PriceFactory, make_bundle, make_variant
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.catalog.urls")]
+
+
+def get(client, address, **query):
+    return client.get(f"/api/v1/{address}", query)
+
+
+def slugs(client, **query):
+    answer = get(client, "products", **query)
+    assert answer.status_code == 200, answer.content
+    return [row["slug"] for row in answer.json()["results"]]
+
+
+def test_a_product_is_listed_with_price_unit_price_refill_and_availability(client, loaded):
+    page = get(client, "products").json()
+
+    assert (page["next"], page["previous"], len(page["results"])) == (None, None, 12)
+    flakes = page["results"][0]
+    kilogram = next(row for row in flakes["variants"] if row["sku"] == "FLK-ORI-1000")
+    assert flakes["price_from"] == {"amount": 450, "currency": "GBP", "formatted": "£4.50"}
+    assert kilogram == {
+        "sku": "FLK-ORI-1000",
+        "gtin": "9520001000034",
+        "name": "1 kg pouch",
+        "net_content": {"value": 1000, "unit": "g"},
+        "price": {"amount": 1195, "currency": "GBP", "formatted": "£11.95"},
+        "list_price": {"amount": 1195, "currency": "GBP", "formatted": "£11.95"},
+        "unit_price": {
+            "amount": 1195,
+            "currency": "GBP",
+            "formatted": "£11.95",
+            "unit": "kg",
+            "label": "£11.95 per kg",
+        },
+        "lowest_prior_price": None,
+        "reduction_percent": None,
+        "refill": {
+            "price": {"amount": 1075, "currency": "GBP", "formatted": "£10.75"},
+            "unit_price": {
+                "amount": 1075,
+                "currency": "GBP",
+                "formatted": "£10.75",
+                "unit": "kg",
+                "label": "£10.75 per kg",
+            },
+            "interval": {"unit": "week", "count": 4},
+            "quantity": 2,
+        },
+        "availability": "in_stock",
+        "components": [],
+    }
+
+
+def test_the_list_filters_and_orders(client, loaded):
+    assert len(slugs(client, category="magnesium-oil")) == 5
+    assert slugs(client, q="lavender") == [
+        "magnesium-bath-flakes-lavender",
+        "magnesium-oil-spray-lavender-water",
+    ]
+    assert slugs(client, q="acc-bsn-g") == ["folding-foot-basin-8l"]
+    assert slugs(client, subscribable="false") == ["measuring-scoop-50g", "folding-foot-basin-8l"]
+    assert len(slugs(client, kind="bundle")) == 3
+    assert slugs(client, ordering="price")[0] == "single-soak-sachets-unscented"
+    assert slugs(client, ordering="-price")[-1] == "single-soak-sachets-unscented"
+    assert slugs(client, ordering="-name") == list(reversed(slugs(client, ordering="name")))
+    assert slugs(client, category="no-such-shelf") == []
+
+
+def test_in_stock_means_that_something_can_be_bought(client):
+    out, part = make_variant(stock=0), make_variant(stock=1)
+    whole, short = make_bundle([(part, 1)]), make_bundle([(part, 2)])
+
+    assert slugs(client, in_stock="true") == [part.product.slug]
+    assert slugs(client, in_stock="false") == [out.product.slug]
+    assert slugs(client, kind="bundle", in_stock="true") == [whole.product.slug]
+    assert slugs(client, kind="bundle", in_stock="false") == [short.product.slug]
+
+
+def test_availability_is_in_stock_low_or_out(client):
+    for stock in (0, inventory.LOW_STOCK_UNITS, inventory.LOW_STOCK_UNITS + 1):
+        make_variant(stock=stock)
+
+    rows = get(client, "products").json()["results"]
+
+    assert [row["availability"] for row in rows] == ["out", "low", "in_stock"]
+
+
+def test_a_reduction_shows_the_lowest_price_before_it(client):
+    variant = make_variant(prices={"GBP": 2000})
+    PriceFactory.create(
+        variant=variant, kind=Price.Kind.SALE, amount=1500, starts_at=reading.now() - timedelta(days=1)
+    )
+
+    [row] = get(client, f"products/{variant.product.slug}").json()["variants"]
+
+    assert (row["list_price"]["amount"], row["price"]["amount"]) == (2000, 1500)
+    assert row["lowest_prior_price"]["amount"] == 2000
+    assert row["reduction_percent"] == 25
+    assert row["unit_price"]["amount"] == 1500
+
+
+def test_a_page_of_products_shows_how_to_use_it(client, loaded):
+    product = get(client, "products/magnesium-oil-spray-full-strength", currency="USD").json()
+
+    assert product["magnesium"] == {"percent": 7.9, "mg_per_ml": 101, "mg_per_spray": 15.2}
+    assert product["attributes"]["inci"] == "Aqua, Magnesium Chloride"
+    assert [guide["method"] for guide in product["usage"]] == ["skin"]
+    assert {"KIDNEY", "PATCH"} <= {caution["code"] for caution in product["cautions"]}
+    assert "magnesium-oil-refill-bottle" in {other["slug"] for other in product["pairs_with"]}
+    assert product["variants"][1]["unit_price"]["label"] == "US$3.83 per fl oz"
+
+
+def test_a_bundle_shows_its_components_with_their_unit_prices(client, loaded):
+    assert len(get(client, "bundles").json()["results"]) == 3
+    [variant] = get(client, "bundles/evening-routine-flakes-and-oil").json()["variants"]
+
+    assert variant["unit_price"] is None
+    assert variant["refill"]["price"]["amount"] == 1785
+    assert [(part["sku"], part["in_refill"]) for part in variant["components"]] == [
+        ("FLK-ORI-1000", True),
+        ("OIL-STR-100", True),
+        ("ACC-SCP-STD", False),
+    ]
+    assert variant["components"][0]["unit_price"]["label"] == "£11.95 per kg"
+
+
+def test_what_is_unpublished_or_unpriced_is_not_there(client):
+    hidden, unpriced = make_variant(), make_variant(prices={"EUR": 100})
+    Product.objects.filter(pk=hidden.product_id).update(is_published=False)
+
+    assert slugs(client) == []
+    for variant in (hidden, unpriced):
+        answer = get(client, f"products/{variant.product.slug}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"currency": "XYZ"}, "currency"),
+        ({"currency": ""}, "currency"),
+        ({"ordering": "id"}, "ordering"),
+        ({"kind": "pills"}, "kind"),
+        ({"in_stock": "maybe"}, "in_stock"),
+        ({"q": "x" * 101}, "q"),
+        ({"q": "a\x00b"}, "q"),
+        ({"category": "no slug!"}, "category"),
+        ({"colour": "red"}, "colour"),
+        ({"cursor": "rubbish"}, "cursor"),
+        ({"page_size": "1000"}, "page_size"),
+    ],
+)
+def test_bad_parameters_are_named(client, query, field):
+    answer = get(client, "products", **query)
+
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+    assert list(answer.json()["errors"]) == [field]
+
+
+def test_pages_lead_to_every_product_once(client):
+    for _ in range(7):
+        make_variant(stock=0)
+    seen, address = [], "/api/v1/products?page_size=3&ordering=price"
+
+    while address:
+        page = client.get(address).json()
+        seen += [row["slug"] for row in page["results"]]
+        address = page["next"]
+
+    assert len(seen) == len(set(seen)) == 7
+
+
+@pytest.mark.parametrize("number", [12, 60])
+def test_a_list_takes_four_queries_whatever_its_length(client, number, django_assert_max_num_queries):
+    part = make_variant(stock=3)
+    for index in range(number - 1):
+        make_bundle([(part, 1)]) if index % 5 == 0 else make_variant(stock=1)
+
+    for kind in ({}, {"kind": "bundle"}):
+        with django_assert_max_num_queries(4):
+            get(client, "products", **kind)
+
+
+def test_addresses_answer_with_and_without_a_slash_and_to_head_and_options(client, loaded):
+    for address in ("products", "products/", "categories", "categories/", "bundles/"):
+        assert get(client, address).status_code == 200
+    assert client.head("/api/v1/products").status_code == 200
+    assert client.options("/api/v1/products").status_code == 200
+    assert client.post("/api/v1/products").status_code == 405
+
+
+def test_categories_come_in_their_order(client, loaded):
+    rows = get(client, "categories").json()["results"]
+
+    assert [row["slug"] for row in rows][:2] == ["bath-flakes", "magnesium-oil"]
+
+
+def ask(client, *lines):
+    return client.post("/api/v1/refill-estimate", {"lines": list(lines)}, content_type="application/json")
+
+
+def test_an_estimate_recommends_interval_and_quantity(client, loaded):
+    line = {"sku": "FLK-ORI-1000", "method": "foot", "dose": 150, "sessions_per_week": 3}
+
+    [found] = ask(client, line).json()["lines"]
+
+    assert found["days"]["expected"] == 15
+    assert found["recommendation"] == {
+        "interval": {"unit": "week", "count": 4},
+        "interval_days": 28,
+        "quantity": 2,
+        "cover_percent": 108,
+    }
+    assert found["reason"] is None
+    assert found["label_dose_exceeded"] is False
+
+
+def test_an_estimate_without_a_fit_says_why_and_names_another_size(client, loaded):
+    [found] = ask(client, {"sku": "OIL-REF-1000", "sprays_per_day": 10}).json()["lines"]
+
+    assert found["recommendation"] is None
+    assert found["reason"]["code"] == "outlasts_longest_interval"
+    assert found["alternative_sku"] == "OIL-STR-200"
+
+
+def test_a_set_is_estimated_by_its_consumables(client, loaded):
+    lines = ask(client, {"sku": "BND-EVE", "quantity": 1}).json()["lines"]
+
+    assert [line["sku"] for line in lines] == ["FLK-ORI-1000", "OIL-STR-100"]
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ({"sku": "NO-SUCH"}, "lines.0.sku"),
+        ({"sku": "ACC-SCP-STD"}, "lines.0.sku"),
+        ({"sku": "FLK-FOT-1000", "method": "bath"}, "lines.0.method"),
+        ({"sku": "FLK-FOT-1000", "dose": 1500}, "lines.0.dose"),
+        ({"sku": "OIL-STR-100", "dose": 10}, "lines.0.dose"),
+        ({"sku": "FLK-FOT-1000", "sprays_per_day": 10}, "lines.0.sprays_per_day"),
+        ({"sku": "BND-EVE", "dose": 10}, "lines.0.dose"),
+    ],
+)
+def test_an_estimate_that_makes_no_sense_names_its_line(client, loaded, line, field):
+    answer = ask(client, line)
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"sku": "FLK-ORI-1000", "quantity": 0},
+        {"sku": "FLK-ORI-1000", "quantity": "2"},
+        {"sku": "FLK-ORI-1000", "sessions_per_week": 8},
+        {"sku": "FLK-ORI-1000", "price": 1},
+        {"sku": "OIL-STR-100", "sprays_per_day": 41},
+        {"sku": "OIL-STR-100", "ml_per_spray": "0.5"},
+        {"sku": "OIL-STR-100", "on_hand": -1},
+        {"sku": 7},
+        {},
+    ],
+)
+def test_an_estimate_of_the_wrong_shape_is_refused(client, line):
+    answer = ask(client, line)
+
+    assert answer.status_code == 400
+    assert "lines" in answer.json()["errors"]
+
+
+def test_the_openapi_document_is_silent_and_valid(tmp_path, capsys):
+    call_command(
+        "spectacular",
+        urlconf="tests.catalog.urls",
+        validate=True,
+        fail_on_warn=True,
+        file=str(tmp_path / "schema.yaml"),
+    )
+
+    assert "/api/v1/products/{slug}" in (tmp_path / "schema.yaml").read_text()
+    assert capsys.readouterr().err == ""
+
+
+def test_an_archived_variant_is_not_offered(client):
+    kept = make_variant()
+    gone = make_variant(product=kept.product)
+    Variant.objects.filter(pk=gone.pk).update(archived_at=reading.now())
+
+    [row] = get(client, "products").json()["results"]
+
+    assert [variant["sku"] for variant in row["variants"]] == [kept.sku]
