@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from html import unescape
 
 _BLOCKS = (
-    "address article aside blockquote body button caption dd details dialog div dl dt fieldset figcaption figure "
-    "footer form h1 h2 h3 h4 h5 h6 head header hr html label legend li main nav ol option p pre section select "
-    "summary table tbody td tfoot th thead title tr ul"
+    "address article aside blockquote body button caption dd details dialog div dl dt fieldset figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 head header hr html label legend li main nav ol option p pre "
+    "section select summary table tbody td tfoot th thead title tr ul"
 )
 BLOCK_TAGS = frozenset(_BLOCKS.split())
 UNSEEN_TAGS = frozenset({"script", "style"})
