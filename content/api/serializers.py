@@ -75,7 +75,7 @@ class CitationSerializer(serializers.Serializer):
     authors = serializers.CharField()
     year = serializers.IntegerField(allow_null=True)
     title = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     doi = serializers.CharField()
     url = serializers.URLField()
     design = serializers.CharField()
@@ -97,7 +97,7 @@ class CautionSerializer(serializers.Serializer):
 
 class UnitPriceSerializer(MoneySerializer):
     unit = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class ProductBoxSerializer(serializers.Serializer):

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -23,9 +22,7 @@ class CursorPages(CursorPagination):
         self.ordering = fields  # type: ignore[assignment]
         return self
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         size = request.query_params.get(self.page_size_query_param)
         if size is not None and not (size.isascii() and size.isdigit() and 1 <= int(size[:6]) <= 100):
             raise InvalidInput("page_size is 1 to 100.", fields={"page_size": ["A whole number, 1 to 100."]})

@@ -1,0 +1,129 @@
+"""The checkout's page: who, where to, how, and the order button. Paying has a page of its own."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from catalog import inventory
+from catalog.models import Variant
+from orders import carts, checkout, links, payments
+from orders.carts import CartView
+from orders.checkout import REFILL_TEXT, TERMS_TEXT, Consents
+from orders.models import Cart, Order
+from shop.clock import reading
+from shop.exceptions import ShopError
+from shop.storefront import baskets, markets
+from shop.storefront.cart import ASKED_AT_CHECKOUT, cart_view, rows_of
+from shop.storefront.forms import CheckoutForm
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def show(request: HttpRequest) -> HttpResponse:
+    """Ask for what an order needs; order, or only bring the totals up to date."""
+    cart = baskets.open_cart(request)
+    if cart is None or not cart.lines.exists():
+        return _without_cart(request)
+    countries = markets.countries()
+    if request.method != "POST":
+        return _page(request, CheckoutForm(countries=countries, initial=_initial(cart)), cart)
+    form = CheckoutForm(request.POST, countries=countries)
+    is_valid = form.is_valid()
+    try:
+        cart = carts.set_details(cart, form.details(), at=reading.now())
+        if "update" in request.POST and not any(request.POST.get(name) for name in form.errors):
+            return redirect("/checkout#delivery")
+        if is_valid:
+            return _order(request, form, cart)
+    except ShopError as error:
+        return _refused(request, form, cart, error)
+    return _page(request, form, cart)
+
+
+def _order(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse:
+    """Place the order and go on to its payment page, which also takes over when Stripe does not answer."""
+    given = form.cleaned_data
+    consents = Consents(
+        terms=given["terms"], refill=given["refill"], ip_address=request.META.get("REMOTE_ADDR")
+    )
+    try:
+        order = checkout.check_out(
+            cart.token,
+            expected_total=given["expected_total"],
+            consents=consents,
+            user=baskets.user_of(request),
+            at=reading.now(),
+        ).order
+    except payments.PaymentUnavailable:
+        order = Order.objects.get(cart=cart)
+    return redirect("pay", token=links.order_token(order))
+
+
+def _refused(request: HttpRequest, form: CheckoutForm, cart: Cart, error: ShopError) -> HttpResponse:
+    """Say in words why there is no order, beside the field where there is one."""
+    if isinstance(error, carts.CartClosed):
+        return _without_cart(request)
+    for name, problems in error.fields.items():
+        field = name.rpartition(".")[2]
+        if field in form.fields and field not in form.errors:
+            form.add_error(field, list(problems))
+    form.add_error(None, _in_words(error))
+    return _page(request, form, cart)
+
+
+def _in_words(error: ShopError) -> str:
+    if isinstance(error, checkout.PriceChanged):
+        return "The total has changed since you last saw it. Please check it below and order again."
+    if isinstance(error, inventory.OutOfStock):
+        sku = error.extra.get("sku", "")
+        variant = Variant.objects.select_related("product").filter(sku=sku).first()
+        name = f"{variant.product.name}, {variant.name}" if variant else sku
+        left = error.extra.get("available", 0)
+        return f"{name}: only {left} left. Change it in your cart." if left else f"{name} is sold out."
+    if isinstance(error, checkout.ConsentMissing):
+        return "Please tick the box above the order button."
+    return error.detail
+
+
+def _page(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse:
+    view = cart_view(cart)
+    context = {
+        "form": form,
+        "view": view,
+        "rows": rows_of(view),
+        "problems": _problems(view),
+        "has_refill": any(line.refill_unit for line in view.lines),
+        "refill_total": sum(line.amount for line in view.quote.lines if line.priced.refill_unit),
+        "terms_text": TERMS_TEXT,
+        "refill_text": REFILL_TEXT,
+        "asks_region": cart.country == "US",
+        "seller": markets.seller_in(cart.country),
+    }
+    return render(request, "storefront/checkout.html", context, status=422 if form.errors else 200)
+
+
+def _problems(view: CartView) -> list[str]:
+    """Return what stands in the way and is not asked for on this page."""
+    return [
+        f"{problem.sku}: {problem.detail}" if problem.sku else problem.detail
+        for problem in view.problems
+        if problem.code not in ASKED_AT_CHECKOUT
+    ]
+
+
+def _initial(cart: Cart) -> dict[str, Any]:
+    address = {"country": cart.country, **(cart.shipping_address or {})}
+    return {**address, "email": cart.email, "shipping_method": cart.shipping_method}
+
+
+def _without_cart(request: HttpRequest) -> HttpResponse:
+    """A cart that has become an order leads to it; no cart leads to the empty cart's page."""
+    waiting = baskets.unpaid_order(request)
+    if waiting is not None:
+        return redirect("pay", token=links.order_token(waiting))
+    messages.info(request, "Your cart is empty.")
+    return redirect("cart")

@@ -1,0 +1,31 @@
+"""Answers where an address leads nowhere or our own code fails: problems for programs, pages for people."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from shop.api import errors as api_errors
+
+FOR_PROGRAMS = ("/api/", "/webhooks/")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer an address that leads nowhere, or a signed link that is not valid (any more)."""
+    if request.path_info.startswith(FOR_PROGRAMS):
+        return api_errors.not_found(request, exception)
+    is_link = request.path_info.startswith(("/o/", "/pay/"))
+    return render(request, "storefront/not_found.html", {"is_link": is_link}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer when our own code failed. Asks neither the database nor a context processor for anything."""
+    if request.path_info.startswith(FOR_PROGRAMS):
+        return api_errors.server_error(request)
+    page = render_to_string("storefront/server_error.html", {"shop_name": settings.SHOP_NAME})
+    return HttpResponse(page, status=500)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form that came without its token: an old page, or cookies are off."""
+    return render(request, "storefront/csrf_failed.html", status=403)

@@ -1,0 +1,88 @@
+"""The product list: cards with price, unit price and stock, in four queries however many there are."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from catalog import inventory, pricing
+from catalog.models import Category, Product, Variant
+from catalog.pricing import Offer
+
+ORDERS = {
+    "": "As on our shelf",
+    "price": "Price, lowest first",
+    "-price": "Price, highest first",
+    "name": "Name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A product as the list shows it; amounts in minor units."""
+
+    product: Product
+    price_from: int
+    price_to: int
+    list_from: int
+    unit_price: str
+    sizes: int
+    has_refill: bool
+    stock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    cards: list[Card]
+    categories: list[Category]
+
+
+def shelf(*, currency: str, category: str, order: str, at: datetime) -> Shelf:
+    """Return the cards of a category ("" for all), in one of ORDERS, and the categories that hold something.
+
+    Products without a price in the currency are left out.
+    """
+    variants = list(
+        Variant.objects.sellable()
+        .select_related("product__category")
+        .prefetch_related("components")
+        .order_by("product__category__position", "product__position", "product__name", "position", "sku")
+    )
+    offers = pricing.offers_for(variants, currency, at)
+    available = inventory.available_for(variants)
+    sizes: dict[Product, list[Variant]] = defaultdict(list)
+    for variant in variants:
+        if variant.pk in offers:
+            sizes[variant.product].append(variant)
+    cards = [_card(product, found, offers, available) for product, found in sizes.items()]
+    categories = list({product.category: None for product in sizes})
+    chosen = [card for card in cards if category in ("", card.product.category.slug)]
+    return Shelf(cards=_ordered(chosen, order), categories=categories)
+
+
+def _card(
+    product: Product, sizes: Sequence[Variant], offers: Mapping[int, Offer], available: Mapping[int, int]
+) -> Card:
+    cheapest = min(sizes, key=lambda variant: offers[variant.pk].amount)
+    offer = offers[cheapest.pk]
+    label = pricing.unit_price(offer.amount, offer.currency, cheapest)
+    return Card(
+        product=product,
+        price_from=offer.amount,
+        price_to=max(offers[variant.pk].amount for variant in sizes),
+        list_from=offer.list_amount,
+        unit_price=label.label if label else "",
+        sizes=len(sizes),
+        has_refill=any(offers[variant.pk].refill_amount is not None for variant in sizes),
+        stock=inventory.stock_state(max(available[variant.pk] for variant in sizes)),
+    )
+
+
+def _ordered(cards: list[Card], order: str) -> list[Card]:
+    if order == "price":
+        return sorted(cards, key=lambda card: card.price_from)
+    if order == "-price":
+        return sorted(cards, key=lambda card: -card.price_from)
+    if order == "name":
+        return sorted(cards, key=lambda card: card.product.name)
+    return cards

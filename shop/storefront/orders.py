@@ -1,0 +1,121 @@
+"""One order by its signed link: how it stands, in plain words, and what can be done about it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from orders import addresses, checkout, settlement, stripe_gateway
+from orders.models import BillingCycle, Order, OrderEvent, Subscription
+from shop.clock import reading
+from shop.exceptions import ShopError
+from shop.storefront import baskets, markets
+from shop.storefront.held import held_order
+
+REFRESH_S = 4
+# Facts of the timeline that concern the customer; the rest is the staff's.
+TOLD = {
+    "placed": "Order written. Your items are set aside while you pay.",
+    "paid": "Payment received.",
+    "declined": "The card was declined. Nothing was charged.",
+    "reinstated": "Your payment arrived late; your items were still there, so the order stands.",
+    "cancelled": "Order cancelled.",
+    "expired": "Not paid in time, so the items went back on the shelf.",
+    "packed": "Packed.",
+    "shipped": "Handed to the courier.",
+    "delivered": "Delivered.",
+}
+
+
+@never_cache
+@require_safe
+def show(request: HttpRequest, token: str) -> HttpResponse:
+    """Show an order. Coming back from Stripe, ask there once and go on to the clean address."""
+    order = held_order(token)
+    if "payment_intent" in request.GET:
+        answered = _ask_stripe(order)
+        return redirect(f"/o/{token}" if answered else f"/o/{token}?waiting=1")
+    if "waiting" in request.GET and not order.is_paid:
+        _ask_stripe(order)
+        order = held_order(token)
+    state = _state(order, is_waiting="waiting" in request.GET)
+    context = {
+        "order": order,
+        "token": token,
+        "state": state,
+        "refresh_s": REFRESH_S if state in {"waiting", "processing"} else 0,
+        "lines": order.lines.order_by("position"),
+        "shipping_address": _address(order.shipping_address),
+        "billing_address": _address(order.billing_address),
+        "timeline": _timeline(order),
+        "refills": _refills(order),
+        "can_cancel": order.status == Order.Status.PENDING and not order.is_paid and state != "processing",
+    }
+    return render(request, "storefront/order.html", context)
+
+
+@require_POST
+def cancel(request: HttpRequest, token: str) -> HttpResponse:
+    """Cancel an order that is not paid. If money arrived after all, the order's page will say so."""
+    order, at = held_order(token), reading.now()
+    try:
+        intent = checkout.cancel(
+            order, reason="Cancelled by the customer.", actor=baskets.user_of(request), at=at
+        )
+        if intent is not None:
+            settlement.observe(intent, at=at)
+    except ShopError as error:
+        messages.error(request, error.detail)
+    return redirect("order", token=token)
+
+
+def _ask_stripe(order: Order) -> bool:
+    """Read the order's own intent and apply what it says; False if Stripe gave no answer."""
+    intent_id = order.payment.stripe_payment_intent_id
+    if not intent_id or order.is_paid:
+        return True
+    try:
+        settlement.observe_by_id(intent_id, mood=stripe_gateway.TILL, at=reading.now())
+    except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused, ShopError):
+        return False
+    return True
+
+
+def _state(order: Order, *, is_waiting: bool) -> str:
+    """Return the one word that the page turns on."""
+    payment = order.payment
+    if order.payment_status in {Order.PaymentStatus.REFUNDED, Order.PaymentStatus.PARTIALLY_REFUNDED}:
+        return order.payment_status
+    if order.status in {Order.Status.CANCELLED, Order.Status.EXPIRED}:
+        return order.status
+    if order.is_paid:
+        return "paid"
+    if order.review_reason:
+        return "review"
+    if order.payment_status == Order.PaymentStatus.PROCESSING:
+        return "processing"
+    if payment.intent_status == "requires_payment_method" and payment.last_decline_code:
+        return "declined"
+    return "waiting" if is_waiting else "unpaid"
+
+
+def _address(address: dict[str, str]) -> list[str]:
+    named = {**address, "country": markets.country_name(address.get("country", ""))}
+    return addresses.lines(named)
+
+
+def _timeline(order: Order) -> list[dict[str, Any]]:
+    events = OrderEvent.objects.filter(order=order).order_by("at", "pk")
+    told = [(event, event.message if event.kind == "refund" else TOLD.get(event.kind)) for event in events]
+    return [{"at": event.at, "words": words} for event, words in told if words]
+
+
+def _refills(order: Order) -> list[dict[str, Any]]:
+    """Return the refills that this order began, each with the day of its next parcel."""
+    begun = Subscription.objects.filter(started_by__order=order).select_related("variant__product")
+    open_cycles = BillingCycle.objects.filter(subscription__in=begun, status=BillingCycle.Status.OPEN)
+    next_on = dict(open_cycles.values_list("subscription_id", "due_on"))
+    return [{"subscription": row, "next_on": next_on.get(row.pk)} for row in begun.order_by("pk")]

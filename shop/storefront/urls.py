@@ -1,0 +1,25 @@
+"""Addresses of the pages."""
+
+from django.urls import path
+
+from shop.storefront import cart, checkout, fixed, mails, orders, payment, products
+from shop.storefront.articles import article_urls
+
+urlpatterns = [
+    path("", products.product_list, name="product-list"),
+    path("products/<slug:slug>", products.product_detail, name="product"),
+    path("cart", cart.show, name="cart"),
+    path("cart/add", cart.add, name="cart-add"),
+    path("cart/lines/<int:line_id>", cart.change, name="cart-change"),
+    path("cart/lines/<int:line_id>/remove", cart.remove, name="cart-remove"),
+    path("country", cart.country, name="country"),
+    path("checkout", checkout.show, name="checkout"),
+    path("pay/<str:token>", payment.pay, name="pay"),
+    path("o/<str:token>", orders.show, name="order"),
+    path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
+    *article_urls,
+    path("mails", mails.show, name="mails"),
+    path("terms", fixed.terms, name="terms"),
+    path("robots.txt", fixed.robots, name="robots"),
+    path(".well-known/security.txt", fixed.security, name="security"),
+]
