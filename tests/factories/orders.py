@@ -7,6 +7,7 @@ from typing import Any
 from catalog.models import Variant
 from orders import lifecycle
 from orders.models import (
+    BillingCycle,
     Cart,
     CartLine,
     Consent,
@@ -16,8 +17,11 @@ from orders.models import (
     OrderLineComponent,
     Payment,
     PaymentAttempt,
+    Refill,
+    RefillItem,
     SavedCard,
     StripeRefund,
+    Subscription,
     WebhookEvent,
 )
 from shop.accounts.models import User
@@ -139,6 +143,27 @@ def make_customer(**fields: Any) -> Customer:
         exp_year=2030, created_at=AT,
     )  # fmt: skip
     return customer
+
+
+def make_subscription(order: Order, customer: Customer, **fields: Any) -> Subscription:
+    """Return an active subscription begun by an order, its open cycle planned into a refill of one item."""
+    line = order.lines.get()
+    shipping = {"shipping_address": HOME, "shipping_method": "standard", "card": customer.cards.first()}
+    defaults: dict[str, Any] = {
+        "started_by": line, "variant": line.variant, "quantity": 1, "interval_unit": "week",
+        "interval_count": 4, "anchor_on": AT.date(), "timezone": "Europe/London", "unit_price": 1125,
+        "currency": "GBP", "created_at": AT, **shipping,
+    }  # fmt: skip
+    subscription = Subscription.objects.create(customer=customer, **{**defaults, **fields})
+    refill = Refill.objects.create(
+        customer=customer, currency="GBP", due_at=AT, next_attempt_at=AT, quoted_total=1520, created_at=AT,
+        **shipping,
+    )  # fmt: skip
+    cycle = BillingCycle.objects.create(
+        subscription=subscription, index=1, due_on=AT.date(), due_at=AT, refill=refill
+    )
+    RefillItem.objects.create(refill=refill, cycle=cycle, variant=line.variant, quantity=1, unit_price=1125)
+    return subscription
 
 
 def make_event(**fields: Any) -> WebhookEvent:

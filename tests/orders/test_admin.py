@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orders import sample_data
-from orders.models import Order, ShippingMethod, ShippingRate
+from orders.models import Order, SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
 from shop.admin import EstimatingPaginator, site
 from shop.mail.models import OutboxMessage
 from shop.navigation import GROUPS
@@ -22,6 +22,7 @@ from tests.factories.orders import (
     make_order,
     make_paid_order,
     make_refund,
+    make_subscription,
 )
 
 ROWS = 24
@@ -34,12 +35,32 @@ def full_shop(db: None) -> None:
     """Orders with everything that hangs on them, more than a list could hide a query per row in."""
     sample_data.load(at=AT)
     variant = make_variant()
-    for _ in range(ROWS):
-        make_refund(make_paid_order(variant=variant, customer=make_customer()))
+    for number in range(ROWS):
+        customer = make_customer()
+        order = make_paid_order(variant=variant, customer=customer)
+        make_refund(order)
+        make_subscription(order, customer)
+        _region(number)
         make_order(variant=variant)
         make_cart(variant=variant)
         make_event()
     _mails()
+
+
+def _region(number: int) -> None:
+    zone = ShippingZone.objects.create(
+        code=f"Z{number}", name=f"Zone {number}", countries=["GB"], currency="GBP", prices_include_tax=True,
+        regulatory_region="GB", position=90,
+    )  # fmt: skip
+    method = ShippingMethod.objects.create(
+        zone=zone, code="slow", name="Slow", transit_days_min=3, transit_days_max=9
+    )
+    ShippingRate.objects.create(method=method, max_weight_g=1000, amount=395)
+    TaxRate.objects.create(country="GB", region=f"R{number}", name="VAT", rate=20, starts_on=AT.date())
+    SellerIdentity.objects.create(
+        region=f"region-{number}", legal_name="Shop Ltd", address="-", email="law@shop.example",
+        responsible_person="-",
+    )  # fmt: skip
 
 
 def _mails() -> None:
