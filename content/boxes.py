@@ -78,4 +78,9 @@ def _box(variant: Variant, offer: Offer, available: int) -> Box:
 
 
 def _usage_lines(guides: Sequence[usage.UsageGuide]) -> tuple[str, ...]:
-    return tuple(f"{guide.title}: {guide.dose_low:f} to {guide.dose_high:f} {guide.unit}" for guide in guides)
+    return tuple(f"{guide.title}: {_range(guide)} {guide.unit}" for guide in guides)
+
+
+def _range(guide: usage.UsageGuide) -> str:
+    low, high = f"{guide.dose_low:f}", f"{guide.dose_high:f}"
+    return low if low == high else f"{low} to {high}"

@@ -17,6 +17,9 @@ EDITOR_EXTENSIONS = {
     "Heading": {"levels": [2, 3]},
     "Link": {"enableTarget": False, "protocols": ["https", "http", "mailto"]},
     "Table": True,
+    "TableRow": True,
+    "TableHeader": True,
+    "TableCell": True,
 }
 
 _ATTRIBUTES = {

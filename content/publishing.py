@@ -2,6 +2,8 @@
 
 Readers see the words on the article's row. An edit of an article that nobody sees yet changes the row; an
 edit of a published one waits as a newer revision until it, too, is signed off and published.
+
+`save_draft` and `edit` also run inside the transaction of the admin's form; the other verbs are outermost.
 """
 
 import logging
@@ -46,7 +48,7 @@ class OverrideRefused(Forbidden):
     title = "That override is not possible"
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic(savepoint=False)
 def save_draft(
     *, type: str, author: str, words: Mapping[str, Any], by: Any = None, at: datetime, **facts: Any
 ) -> Article:
@@ -64,7 +66,7 @@ def save_draft(
     return article
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic(savepoint=False)
 def edit(article: Article, *, changes: Mapping[str, Any], by: Any = None, at: datetime) -> Revision:
     """Add a revision with changed words and return it; without a change, return the newest.
 

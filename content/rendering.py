@@ -20,6 +20,8 @@ WORDS_PER_MINUTE = 238
 HEADING = re.compile(r"<h([23])>(.{0,400}?)</h\1>", re.DOTALL)
 TAG = re.compile(r"(<[^<>]*>)")
 CITATION_MARK = re.compile(r"\[([a-z0-9][a-z0-9-]{1,39})\]")
+# On a page the number stands at the word that it belongs to.
+SPACED_MARK = re.compile(f" ?{CITATION_MARK.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def render(body: str, citation_keys: Sequence[str]) -> Rendered:
     anchored = HEADING.sub(lambda found: _anchored(found, contents), clean)
     parts = TAG.split(anchored)
     # Even parts are text, odd ones tags: a mark inside an attribute stays what it is.
-    parts[::2] = [CITATION_MARK.sub(lambda found: _cited(found, numbers), text) for text in parts[::2]]
+    parts[::2] = [SPACED_MARK.sub(lambda found: _cited(found, numbers), text) for text in parts[::2]]
     cited = "".join(parts)
     # Safe: it was sanitised above, and what was added is built from escaped or slug-like parts.
     html = mark_safe(cited)  # noqa: S308

@@ -6,7 +6,7 @@ from content import publishing
 from shop.clock import reading
 
 
-@shared_task
+@shared_task(name="content.publish_due")
 def publish_due_articles() -> None:
     """Publish scheduled articles whose time has come."""
     publishing.publish_due(at=reading.now())

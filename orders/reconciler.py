@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from orders import checkout, payments, refunds, settlement, stripe_gateway
 from orders.models import Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
+from orders.subscriptions import billing
 from shop.exceptions import ShopError
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,14 @@ def expire_orders(*, at: datetime) -> int:
     return len(ids)
 
 
+def end_refill_orders(*, at: datetime) -> int:
+    """End the unpaid orders of refills that were skipped or given up; return how many were looked at."""
+    ids = billing.abandoned_ids()
+    for refill_id in ids:
+        _guarded(partial(_abandon, refill_id, at=at), f"refill {refill_id}")
+    return len(ids)
+
+
 def send_refunds(*, at: datetime) -> int:
     """Send refunds that were written down and not yet answered; return how many were tried."""
     ids = refunds.waiting_ids()
@@ -107,7 +116,7 @@ def check_pending_refunds(*, at: datetime, limit: int = 100) -> int:
     pending = StripeRefund.objects.filter(
         status=StripeRefund.Status.PENDING, stripe_refund_id__isnull=False, requested_at__lte=at - SILENT_FOR
     )
-    ids = list(pending.values_list("stripe_refund_id", flat=True)[:limit])
+    ids = [found or "" for found in pending.values_list("stripe_refund_id", flat=True)[:limit]]
     for refund_id in ids:
         _guarded(partial(_check_refund, refund_id, at=at), f"refund {refund_id}")
     return len(ids)
@@ -156,6 +165,12 @@ def _is_worth_asking(payment: Payment, at: datetime) -> bool:
 
 def _expire(order: Order, *, at: datetime) -> None:
     intent = checkout.expire(order, at=at)
+    if intent is not None:
+        settlement.observe(intent, at=at)
+
+
+def _abandon(refill_id: int, *, at: datetime) -> None:
+    intent = billing.abandon(refill_id, at=at)
     if intent is not None:
         settlement.observe(intent, at=at)
 

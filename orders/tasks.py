@@ -6,7 +6,7 @@ from typing import Any
 from celery import Task, shared_task
 
 from orders import reconciler, settlement
-from orders.subscriptions import billing, planning
+from orders.subscriptions import billing, changes, dunning, planning
 from shop.clock import reading
 from shop.mail.tasks import BROKER_ERRORS
 
@@ -43,12 +43,16 @@ def reconcile() -> None:
     reconciler.check_silent_payments(at=at)
     reconciler.check_pending_refunds(at=at)
     reconciler.expire_orders(at=at)
+    reconciler.end_refill_orders(at=at)
 
 
 @shared_task(name="orders.plan_refills")
 def plan_refills() -> None:
-    """Join cycles that come due into refills, with a quote and a reminder."""
-    planning.plan(at=reading.now())
+    """Join cycles that come due into refills, with a quote and a reminder; end and resume what is due to."""
+    at = reading.now()
+    changes.resume_due(at=at)
+    dunning.stop_overdue(at=at)
+    planning.plan(at=at)
 
 
 @shared_task(name="orders.dispatch_due_refills")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.checks import ModelAdminChecks
 from django.core.paginator import Paginator
 from django.db import connection, models
 from django.http import HttpRequest, HttpResponse
@@ -78,6 +79,8 @@ class Table:
 class ShopAdmin(ModelAdmin):
     """Base of every admin page: lists stay within their query budget and show people, not raw units."""
 
+    # Unfold's own check asks the database for permissions, which are not there before the first migrate.
+    checks_class = ModelAdminChecks
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

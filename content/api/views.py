@@ -20,11 +20,11 @@ FILTERS = {"type": "type", "topic": "topics__slug", "product": "related_products
 
 
 class ArticlePages(CursorPages):
-    ordering = ("-published_at", "-id")
+    ordering = ("-published_at", "-id")  # type: ignore[assignment]
 
 
 class TopicPages(CursorPages):
-    ordering = ("name", "id")
+    ordering = ("name", "id")  # type: ignore[assignment]
 
 
 class ArticleListView(APIView):

@@ -9,7 +9,9 @@ from orders.models import BillingCycle, Refill, SavedCard, Subscription
 from shop.api.fields import MoneySerializer, StrictCharField, StrictIntegerField, StrictSerializer, money
 
 
-class ListQuery(StrictSerializer):
+class ListQuery(serializers.Serializer):
+    """Query parameters: `read_query` refuses those that are not named here."""
+
     status = serializers.ChoiceField(choices=Subscription.Status.choices, required=False)
 
 
@@ -89,7 +91,7 @@ class SubscriptionPageOut(serializers.Serializer):
     results = SubscriptionOut(many=True)
 
 
-class RefillItemOut(serializers.Serializer):
+class ParcelItemOut(serializers.Serializer):
     sku = serializers.CharField()
     name = serializers.CharField()
     quantity = serializers.IntegerField()
@@ -97,14 +99,14 @@ class RefillItemOut(serializers.Serializer):
     subscription = serializers.CharField(allow_null=True, help_text="Null for an item added once.")
 
 
-class RefillOut(serializers.Serializer):
+class ParcelOut(serializers.Serializer):
     reference = serializers.CharField()
     status = serializers.CharField()
     charge_at = serializers.DateTimeField(
         allow_null=True, help_text="Null while it waits for you, or is over."
     )
     total = MoneySerializer(allow_null=True, help_text="The most that will be charged.")
-    items = RefillItemOut(many=True)
+    items = ParcelItemOut(many=True)
     card = CardOut(allow_null=True)
     shipping_address = serializers.DictField()
     order = serializers.CharField(allow_null=True)

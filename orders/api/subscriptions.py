@@ -230,7 +230,7 @@ class RefillView(APIView):
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(
-        operation_id="refill_retrieve", summary="See what a parcel holds", responses=schemas.RefillOut
+        operation_id="refill_retrieve", summary="See what a parcel holds", responses=schemas.ParcelOut
     )
     def get(self, request: Request, reference: str) -> Response:
         items = RefillItem.objects.select_related("variant__product", "cycle__subscription")

@@ -29,6 +29,8 @@ CLAIM_HOLDS_FOR = timedelta(minutes=6)
 # The stock of a refill waits this long for its money; after that it is taken again at every try.
 STOCK_HELD_FOR = timedelta(hours=48)
 RECHECK_STOCK_AFTER = timedelta(days=1)
+# After these nothing is known, or nothing can be done now: the rows stay, and the claim is taken up again.
+WAITS = (Unavailable, payments.AttemptUnresolved, stripe_gateway.OutcomeUnknown, stripe_gateway.Refused)
 
 # One statement: the ids that come back are the claim. SKIP LOCKED lets two dispatchers share the work; the
 # repeated conditions keep a row that changed between the two scans from being claimed.
@@ -86,7 +88,7 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
         return None
     try:
         intent = payments.charge_saved_card(order, order.refill.card, at=at)
-    except (Unavailable, payments.AttemptUnresolved, stripe_gateway.OutcomeUnknown) as error:
+    except WAITS as error:
         logger.warning("refill %s waits: %s", order.refill, error)
         return None
     except payments.PaymentRefused:
@@ -100,9 +102,10 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
 
 def in_flight(refill: Refill, *, at: datetime) -> bool:
     """Return whether a charge of a locked refill is on its way: at a worker, or unanswered by Stripe."""
-    if refill.status != Status.CHARGING:
+    if refill.status not in {Status.CLAIMED, Status.CHARGING}:
         return False
-    if refill.claimed_at is not None and refill.claimed_at > at - CLAIM_HOLDS_FOR:
+    fresh = refill.claimed_at is not None and refill.claimed_at > at - CLAIM_HOLDS_FOR
+    if fresh and refill.status == Status.CHARGING:
         return True
     unresolved = Payment.objects.filter(order=refill.order, attempts__outcome__in=payments.UNRESOLVED)
     return unresolved.exists()
@@ -134,7 +137,7 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
     outbox.enqueue(letters.refill_paid(refill), to=refill.customer.email, at=at)
 
 
-def abandoned_ids(*, at: datetime, limit: int = 100) -> list[int]:
+def abandoned_ids(*, limit: int = 100) -> list[int]:
     """Return ids of refills that ended while their order still waits for money."""
     ended = Refill.objects.filter(
         status__in=[Status.SKIPPED, Status.FAILED], order__status=Order.Status.PENDING
@@ -172,8 +175,10 @@ def _reserve(refill_id: int, *, at: datetime) -> Order | None:
     refill = cycles.lock_refill(refill_id)
     if refill.status != Status.CLAIMED:
         return None
-    if refill.order is not None and _is_settled_otherwise(refill, refill.order, at=at):
-        return None
+    if refill.order is not None:
+        refill.order = Order.objects.select_for_update().get(pk=refill.order.pk)
+        if _is_settled_otherwise(refill, refill.order, at=at):
+            return None
     if dunning.count_refusals(refill, at=at):
         return None
     _leave_out(refill, at=at)
@@ -200,10 +205,7 @@ def _is_settled_otherwise(refill: Refill, order: Order, *, at: datetime) -> bool
     if order.status == Order.Status.PLACED:
         apply_paid(refill, at=at)
         return True
-    for cycle in refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription"):
-        cycles.close(cycle, BillingCycle.Status.SKIPPED, at=at)
-        cycles.open_next(cycle.subscription, after=cycle, not_before=at)
-    membership.skip_refill(refill)
+    membership.skip_whole(refill, at=at)
     return True
 
 

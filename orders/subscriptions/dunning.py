@@ -8,10 +8,11 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from orders.emails import refills as letters
-from orders.models import BillingCycle, PaymentAttempt, Refill, Subscription
-from orders.subscriptions import cycles
+from orders.models import BillingCycle, Order, PaymentAttempt, Refill, Subscription
+from orders.subscriptions import cycles, membership
 from shop.mail import outbox
 from shop.transitions import advance
 
@@ -44,6 +45,7 @@ HARD_DECLINES = frozenset(
         "stop_payment_order",
     }
 )
+_ENDED = (Order.Status.CANCELLED, Order.Status.EXPIRED)
 _COUNTED = (
     PaymentAttempt.Kind.CREATE_CUSTOMER,
     PaymentAttempt.Kind.CREATE_INTENT,
@@ -95,11 +97,14 @@ def stop(refill: Refill, *, reason: str, at: datetime) -> None:
 
 
 def stop_overdue(*, at: datetime, limit: int = 100) -> int:
-    """Give up refills that have waited for their owner as long as retries would have; return how many."""
+    """Give up refills that have waited for their owner as long as retries would have; return how many.
+
+    A refill whose order was cancelled meanwhile waits for nobody any more: it is left out.
+    """
     waiting = Refill.objects.filter(
+        Q(first_declined_at__lte=at - WAITS_FOR_OWNER) | Q(order__status__in=_ENDED),
         status__in=[Status.DUNNING, Status.ACTION_REQUIRED],
         next_attempt_at__isnull=True,
-        first_declined_at__lte=at - WAITS_FOR_OWNER,
     )
     ids = list(waiting.order_by("first_declined_at").values_list("pk", flat=True)[:limit])
     return sum(_stop_overdue(refill_id, at=at) for refill_id in ids)
@@ -156,5 +161,8 @@ def _stop_overdue(refill_id: int, *, at: datetime) -> int:
     waits = refill.status in {Status.DUNNING, Status.ACTION_REQUIRED} and refill.next_attempt_at is None
     if not waits:
         return 0
+    if refill.order is not None and refill.order.status in _ENDED:
+        membership.skip_whole(refill, at=at)
+        return 1
     stop(refill, reason="The payment could not be completed.", at=at)
     return 1

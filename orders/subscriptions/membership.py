@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from orders.models import BillingCycle, Refill
-from orders.subscriptions import notices, quoting
+from orders.subscriptions import cycles, notices, quoting
 from shop.transitions import advance
 
 Status = Refill.Status
@@ -14,6 +14,14 @@ EDITABLE = (Status.PLANNED, Status.BACKORDERED)
 def skip_refill(refill: Refill) -> None:
     """End a locked refill that will not be charged. Its order, if it has one, is ended by a sweep."""
     advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.SKIPPED, next_attempt_at=None)
+
+
+def skip_whole(refill: Refill, *, at: datetime) -> None:
+    """End a locked refill with all it holds: its open cycles are left out, and the next ones open."""
+    for cycle in refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription"):
+        cycles.close(cycle, BillingCycle.Status.SKIPPED, at=at)
+        cycles.open_next(cycle.subscription, after=cycle, not_before=at)
+    skip_refill(refill)
 
 
 def take_out(refill: Refill, cycle: BillingCycle, *, at: datetime) -> None:

@@ -5,57 +5,22 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from html import unescape
 
-BLOCK_TAGS = frozenset(
-    [
-        *(
-            "address",
-            "article",
-            "aside",
-            "blockquote",
-            "body",
-            "button",
-            "caption",
-            "dd",
-            "details",
-            "dialog",
-        ),
-        *(
-            "div",
-            "dl",
-            "dt",
-            "fieldset",
-            "figcaption",
-            "figure",
-            "footer",
-            "form",
-            "h1",
-            "h2",
-            "h3",
-            "h4",
-            "h5",
-        ),
-        *("h6", "head", "header", "hr", "html", "label", "legend", "li", "main", "nav", "ol", "option", "p"),
-        *(
-            "pre",
-            "section",
-            "select",
-            "summary",
-            "table",
-            "tbody",
-            "td",
-            "tfoot",
-            "th",
-            "thead",
-            "title",
-            "tr",
-        ),
-        "ul",
-    ]
+_BLOCKS = (
+    "address article aside blockquote body button caption dd details dialog div dl dt fieldset figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 head header hr html label legend li main nav ol option p pre "
+    "section select summary table tbody td tfoot th thead title tr ul"
 )
-UNSEEN_TAGS = frozenset({"script", "style", "template", "noscript"})
-SPOKEN_ATTRIBUTES = ("alt", "title", "aria-label", "placeholder", "content")
+BLOCK_TAGS = frozenset(_BLOCKS.split())
+UNSEEN_TAGS = frozenset({"script", "style"})
+TOKEN = re.compile(r"<(?P<slash>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9]{0,20})(?![a-zA-Z0-9])[^<>]*>")
+# What only some readers meet: alt texts, labels, descriptions.
+SPOKEN_ATTRIBUTE = re.compile(
+    r"(?<![\w-])(?:alt|title|aria-label|placeholder|content)[ \t\r\n]{0,20}=[ \t\r\n]{0,20}"
+    r"""(?:"(?P<a>[^"]*)"|'(?P<b>[^']*)'|(?P<c>[^\s"'>]+))""",
+    re.IGNORECASE,
+)
 
 # Letters of other scripts that look like Latin ones, and typographic marks with a plain form.
 LOOK_ALIKES = str.maketrans(
@@ -119,11 +84,7 @@ def sentences_of_html(source: str) -> Iterator[Sentence]:
 
     Text that only some readers meet (alt text, titles, labels) is read too.
     """
-    reader = _PageReader()
-    reader.feed(source)
-    reader.close()
-    reader.end_block()
-    for block in reader.blocks:
+    for block in _PageReader(source).blocks:
         yield from _sentences(block)
 
 
@@ -176,41 +137,63 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-class _PageReader(HTMLParser):
-    """Collects the text of each block with the line it came from."""
+class _PageReader:
+    """Collects the text of each block with the line it came from.
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+    The standard library's parser takes quadratic time on some broken pages; this one goes once from left to
+    right. What it cannot read as a tag it reads as text: better a sentence too many than one too few.
+    """
+
+    def __init__(self, source: str) -> None:
         self.blocks: list[list[Piece]] = []
         self._open: list[Piece] = []
-        self._unseen = 0
+        self._unseen = ""
+        self._line = 1
+        self._read(source)
+        self._end_block()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in UNSEEN_TAGS:
-            self._unseen += 1
-        if tag == "br":
-            self._open.append(Piece(" ", self.getpos()[0]))
-        if tag in BLOCK_TAGS:
-            self.end_block()
-        for name, value in attrs:
-            if value and name in SPOKEN_ATTRIBUTES:
-                self.blocks.append([Piece(value, self.getpos()[0])])
+    def _read(self, source: str) -> None:
+        done = 0
+        page = _without_comments(source)
+        for token in TOKEN.finditer(page):
+            self._text(page[done : token.start()])
+            self._tag(token)
+            self._line += token.group().count("\n")
+            done = token.end()
+        self._text(page[done:])
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in UNSEEN_TAGS:
-            self._unseen = max(0, self._unseen - 1)
-        if tag in BLOCK_TAGS:
-            self.end_block()
+    def _text(self, text: str) -> None:
+        for part in text.splitlines(keepends=True):
+            if not self._unseen:
+                self._open.append(Piece(unescape(part), self._line))
+            self._line += part.endswith("\n")
 
-    def handle_data(self, data: str) -> None:
+    def _tag(self, token: re.Match[str]) -> None:
+        is_end, tag = bool(token["slash"]), token["tag"].lower()
         if self._unseen:
+            if is_end and tag == self._unseen:
+                self._unseen = ""
             return
-        line = self.getpos()[0]
-        for offset, part in enumerate(data.splitlines(keepends=True)):
-            self._open.append(Piece(part, line + offset))
+        if tag in UNSEEN_TAGS and not is_end:
+            self._unseen = tag
+        if tag == "br":
+            self._open.append(Piece(" ", self._line))
+        if tag in BLOCK_TAGS:
+            self._end_block()
+        for spoken in SPOKEN_ATTRIBUTE.finditer(token.group()):
+            self.blocks.append([Piece(unescape(spoken["a"] or spoken["b"] or spoken["c"] or ""), self._line)])
 
-    def end_block(self) -> None:
-        """Close the block that is being read."""
+    def _end_block(self) -> None:
         if self._open:
             self.blocks.append(self._open)
             self._open = []
+
+
+def _without_comments(source: str) -> str:
+    """Return a page without its comments, their line ends kept. A comment that never ends is text."""
+    kept: list[str] = []
+    done = 0
+    while (start := source.find("<!--", done)) >= 0 and (end := source.find("-->", start + 4)) >= 0:
+        kept += (source[done:start], "\n" * source.count("\n", start, end))
+        done = end + 3
+    return "".join((*kept, source[done:]))

@@ -112,3 +112,19 @@ def test_a_long_line_is_read_to_its_end() -> None:
     (finding,) = checker.check_text("calm water and more water " * 4000 + "for sciatica")
 
     assert finding.rule == "DIS-01"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<p><img alt="a > b for sciatica"></p>',
+        '<p><img alt="a < b for sciatica"></p>',
+        "<p>2 < 3 for sciatica</p>",
+        "<p>for sciatica <!-- no end",
+        "<p>for sciatica <a href=",
+        "<noscript>for sciatica</noscript>",
+        "<p>for sci<wbr>atica</p>",
+    ],
+)
+def test_what_cannot_be_read_as_a_tag_is_read_as_text(source: str) -> None:
+    assert [finding.rule for finding in checker.check_html(source)] == ["DIS-01"]

@@ -140,7 +140,7 @@ class Routine:
         planning.plan(at=at)
         for refill_id in [*billing.claim(at=at), *billing.reclaim(at=at)]:
             self.bill(refill_id, at)
-        for refill_id in billing.abandoned_ids(at=at):
+        for refill_id in billing.abandoned_ids():
             self._observe(billing.abandon(refill_id, at=at), at)
         delivery.deliver_due(at=at)
 

@@ -111,7 +111,9 @@ def test_without_the_conditional_update_a_refill_would_be_claimed_twice(
 
     def look_then_write() -> list[int]:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT id FROM orders_refill WHERE status = 'planned' AND next_attempt_at <= %s", [at])
+            cursor.execute(
+                "SELECT id FROM orders_refill WHERE status = 'planned' AND next_attempt_at <= %s", [at]
+            )
             found = [row[0] for row in cursor.fetchall()]
             cursor.execute("SELECT pg_sleep(0.2)")
             cursor.execute("UPDATE orders_refill SET status = 'claimed' WHERE id = ANY(%s)", [found])
@@ -247,9 +249,7 @@ def test_after_an_outage_one_parcel_comes_and_the_rhythm_goes_on(charged: Routin
     assert coming.due_at >= back + days(2) + days(7)
 
 
-@pytest.mark.parametrize(
-    "change", [{"REFILLS_ENABLED": False}, {"DEPLOYMENT_NAME": "a copy of production"}]
-)
+@pytest.mark.parametrize("change", [{"REFILLS_ENABLED": False}, {"DEPLOYMENT_NAME": "a copy of production"}])
 def test_guards_stop_every_step(charged: Routine, change: dict[str, object]) -> None:
     (subscription,) = charged.begin((make_variant(), 1, "week", 4))
     at = cycle_of(subscription).due_at

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from catalog import inventory
 from catalog.models import StockReservation
+from orders import checkout
 from orders.models import Order, Refill, Subscription
 from orders.subscriptions import changes, dunning
-from tests.factories.catalog import make_oil, make_variant
+from tests.factories.catalog import make_oil, make_variant, put_in_stock
 from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days, mails
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +48,13 @@ def test_a_soft_decline_is_tried_again_on_a_ladder_and_pauses_in_the_end(charged
 
 
 def test_lost_and_invalid_cards_are_hard_declines_and_empty_accounts_are_not() -> None:
-    assert {"lost_card", "stolen_card", "pickup_card", "expired_card", "invalid_number"} <= dunning.HARD_DECLINES
+    assert {
+        "lost_card",
+        "stolen_card",
+        "pickup_card",
+        "expired_card",
+        "invalid_number",
+    } <= dunning.HARD_DECLINES
     assert not {"insufficient_funds", "generic_decline", "try_again_later"} & dunning.HARD_DECLINES
 
 
@@ -139,6 +147,44 @@ def test_the_customer_confirms_the_same_intent(charged: Routine) -> None:
     assert refill.status == "paid"
     assert len(charged.stripe.charges_of(refill.order.reference)) == 1
     assert cycle_of(subscription).index == 2
+
+
+@pytest.mark.parametrize("card", ["authenticationRequired", "chargeCustomerFail"])
+def test_an_order_that_its_owner_cancels_is_left_out(charged: Routine, card: str) -> None:
+    subscription, refill, at = declined(charged, card)
+    assert refill.order is not None
+
+    checkout.cancel(refill.order, reason="Not this time.", actor=None, at=at)
+    charged.turn(at + days(1))
+
+    refill.refresh_from_db()
+    subscription.refresh_from_db()
+    assert (refill.status, subscription.status) == ("skipped", "active")
+    assert cycle_of(subscription).due_on == refill.due_at.date() + timedelta(days=28)
+
+
+def test_a_retry_waits_for_goods_that_went_to_somebody_else(charged: Routine) -> None:
+    flakes = make_variant(stock=2)
+    (subscription,) = charged.begin((flakes, 1, "week", 4), card="chargeCustomerFail")
+    at = cycle_of(subscription).due_at
+    charged.turn(at - days(5))
+    charged.turn(at)
+    charged.turn(at + days(1))
+    inventory.reserve(
+        reference="another",
+        quantities={flakes.pk: 1},
+        until=at + days(9),
+        at=at + days(3),
+    )
+
+    charged.turn(at + days(3))
+
+    refill = Refill.objects.get()
+    assert (refill.status, confirms(refill.order)) == ("backordered", 2)
+    put_in_stock(flakes, 1)
+    charged.turn(at + days(4))
+    assert confirms(refill.order) == 3
+    assert Order.objects.filter(origin="refill").count() == 1
 
 
 def test_resuming_after_a_failure_begins_a_new_parcel(charged: Routine) -> None:

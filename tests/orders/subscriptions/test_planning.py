@@ -141,9 +141,7 @@ def test_a_refill_long_overdue_is_announced_afresh(routine: Routine) -> None:
 def test_an_address_that_bounces_is_not_charged(routine: Routine, at: object) -> None:
     (subscription,) = routine.begin((make_variant(), 1, "week", 4))
     due_at = cycle_of(subscription).due_at
-    SuppressedAddress.objects.create(
-        email=subscription.customer.email, reason="bounced", created_at=due_at
-    )
+    SuppressedAddress.objects.create(email=subscription.customer.email, reason="bounced", created_at=due_at)
     refill = routine.remind(due_at - days(5))
 
     routine.turn(due_at)

@@ -1,0 +1,142 @@
+"""The articles in the admin."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from content import words as wording
+from content.models import Article, Reviewer
+from shop.accounts.models import User
+from tests.factories.content import make_article, make_citation, make_reviewer, make_words, publish
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.content.urls")]
+
+
+@pytest.fixture
+def staff() -> User:
+    return User.objects.create_superuser("s@example.org", "x", name="S Taff")
+
+
+@pytest.fixture
+def desk(client: Client, staff: User) -> Client:
+    client.force_login(staff)
+    return client
+
+
+def form_data(**changes: Any) -> dict[str, Any]:
+    words = make_words()
+    inlines = {
+        f"{prefix}-{name}": "0"
+        for prefix in ("articleproduct_set", "revisions", "steps")
+        for name in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    typed = {name: words[name] for name in ("title", "slug", "summary", "body")}
+    facts = {"type": "guide", "author": "A Writer", "review_interval_months": "12"}
+    return {**inlines, **typed, **facts, "takeaways": "\n".join(words["key_takeaways"]), **changes}
+
+
+@pytest.mark.parametrize("name", ["article", "topic", "reviewer", "citation"])
+def test_a_list_takes_twelve_queries_at_most(
+    desk: Client, name: str, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(6):
+        publish(make_article(slug=f"a-{number}"))
+        make_reviewer(f"R {number}")
+        make_citation(f"c-{number}")
+
+    with django_assert_max_num_queries(12):
+        answer = desk.get(reverse(f"admin:content_{name}_changelist"))
+
+    assert answer.status_code == 200
+
+
+def test_an_article_is_written_in_the_admin(desk: Client, staff: User) -> None:
+    answer = desk.post(reverse("admin:content_article_add"), form_data(body="<p>Hi<script>x</script></p>"))
+
+    assert answer.status_code == 302
+    article = Article.objects.get()
+    assert (article.body, article.author_user, article.status) == ("<p>Hi</p>", staff, "draft")
+    assert wording.newest(article).edited_by == staff
+
+
+def test_saving_without_a_change_leaves_the_sign_off_alone(desk: Client) -> None:
+    article = make_article(by=None)
+    address = reverse("admin:content_article_change", args=[article.pk])
+
+    desk.post(address, form_data(type="how_to", summary="Another."))
+    desk.post(address, form_data(type="how_to", summary="Another."))
+
+    assert article.revisions.count() == 2
+
+
+def test_the_newest_words_of_a_published_article_are_on_the_desk(desk: Client) -> None:
+    article = publish(make_article())
+    address = reverse("admin:content_article_change", args=[article.pk])
+
+    desk.post(address, form_data(type="how_to", summary="Words that wait."))
+
+    article.refresh_from_db()
+    assert article.summary == "How to take a soak."
+    page = desk.get(address).content.decode()
+    assert "Words that wait." in page
+    assert "newer words wait" in page
+
+
+def test_findings_stand_beside_the_text_with_what_to_write_instead(desk: Client) -> None:
+    article = make_article(body="<p>It cures <b>cramps</b>.</p>")
+
+    page = desk.get(reverse("admin:content_article_change", args=[article.pk])).content.decode()
+
+    assert "DIS-02" in page
+    assert "<mark>cures cramps</mark>" in page
+    assert "Describe the bath" in page
+    assert "compliant" not in page.lower()
+
+
+def test_a_button_asks_first_and_then_calls_its_verb(desk: Client) -> None:
+    article = make_article()
+    address = f"/admin/content/article/{article.pk}/submit/"
+
+    desk.get(address)
+    article.refresh_from_db()
+    assert article.status == "draft"
+
+    desk.post(address)
+    article.refresh_from_db()
+    assert article.status == "in_review"
+
+
+def test_only_a_reviewer_signs_off(desk: Client, staff: User) -> None:
+    article = make_article()
+    address = f"/admin/content/article/{article.pk}/sign_off/"
+
+    desk.post(address, {"note": "read"})
+    assert wording.newest(article).signed_off_by is None
+    Reviewer.objects.create(name="S Taff", credential="pharmacist", user=staff)
+    desk.post(address, {"note": "read"})
+
+    assert wording.newest(article).sign_off_note == "read"
+
+
+def test_a_refusal_is_said_and_changes_nothing(desk: Client) -> None:
+    article = make_article()
+    desk.post(f"/admin/content/article/{article.pk}/submit/")
+
+    answer = desk.post(f"/admin/content/article/{article.pk}/approve/", follow=True)
+
+    assert "has not signed off" in answer.content.decode()
+    article.refresh_from_db()
+    assert article.status == "in_review"
+
+
+def test_who_may_not_publish_is_refused_the_button(client: Client) -> None:
+    client.force_login(User.objects.create_user("e@example.org", "x", is_staff=True))
+    article = make_article()
+
+    answer = client.post(f"/admin/content/article/{article.pk}/archive/")
+
+    assert answer.status_code == 403
+    article.refresh_from_db()
+    assert article.status == "draft"
