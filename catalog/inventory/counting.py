@@ -16,7 +16,7 @@ from catalog.inventory.ledger import (
     unwritten,
     write,
 )
-from catalog.models import Lot, StockMovement, Variant
+from catalog.models import Lot, StockLevel, StockMovement, Variant
 from shop.exceptions import InvalidInput
 
 Kind = StockMovement.Kind
@@ -63,12 +63,7 @@ def adjust(
     :raises NotEnoughStock: if fewer units are there than should leave.
     :raises LotRequired: if the variant is tracked by lot and none is given.
     """
-    if kind not in ADJUSTMENTS:
-        raise InvalidInput(
-            "That is not an adjustment.", fields={"kind": [f"One of {', '.join(ADJUSTMENTS)}."]}
-        )
-    if quantity == 0 or (kind in ONLY_OUT and quantity > 0):
-        raise InvalidInput("That quantity does not fit.", fields={"quantity": ["Negative for what leaves."]})
+    _check_adjustment(kind, quantity)
     require_lot(variant, lot)
     level = lock_level(variant.pk)
     locked = lock_lots([lot.pk])[lot.pk] if lot else None
@@ -79,14 +74,21 @@ def adjust(
     )
     if not unwritten([move]):
         return Taken()
-    left = level.on_hand if locked is None else locked.on_hand
-    if in_building_only and locked is not None:
-        left = locked.physical - locked.on_hand
+    left = _present(level, locked, waiting=in_building_only)
     if left + quantity < 0:
         raise NotEnoughStock(f"Only {left} units of {variant.sku} are there.")
     taken = make_room(level, -sellable)
     write([move])
     return taken
+
+
+def _check_adjustment(kind: str, quantity: int) -> None:
+    if kind not in ADJUSTMENTS:
+        raise InvalidInput(
+            "That is not an adjustment.", fields={"kind": [f"One of {', '.join(ADJUSTMENTS)}."]}
+        )
+    if quantity == 0 or (kind in ONLY_OUT and quantity > 0):
+        raise InvalidInput("That quantity does not fit.", fields={"quantity": ["Negative for what leaves."]})
 
 
 @transaction.atomic(savepoint=False)
@@ -110,9 +112,8 @@ def count(
     require_lot(variant, lot)
     level = lock_level(variant.pk)
     locked = lock_lots([lot.pk])[lot.pk] if lot else None
-    present = level.on_hand
-    if locked is not None:
-        present = locked.on_hand if locked.status == Lot.Status.RELEASED else locked.physical
+    off_sale = locked is not None and locked.status != Lot.Status.RELEASED
+    present = _present(level, locked, waiting=off_sale)
     if counted == present:
         return Taken()
     return adjust(
@@ -153,6 +154,13 @@ def restock(
     to_sell = quantity if sellable or lot is None else 0
     facts = {"cause": cause, "at": at, "actor": actor, "reason": reason, "line": line}
     _book(variant, lot, Kind.RETURNED, to_sell, quantity, **facts)
+
+
+def _present(level: StockLevel, lot: Lot | None, *, waiting: bool) -> int:
+    """Return the units that a step can take: on the shelf, or in the building but not for sale."""
+    if lot is None:
+        return level.on_hand
+    return lot.physical - lot.on_hand if waiting else lot.on_hand
 
 
 def _movement(

@@ -35,7 +35,7 @@ def show(request: HttpRequest) -> HttpResponse:
     is_valid = form.is_valid()
     try:
         cart = carts.set_details(cart, form.details(), at=reading.now())
-        if "update" in request.POST:
+        if "update" in request.POST and not any(request.POST.get(name) for name in form.errors):
             return redirect("/checkout#delivery")
         if is_valid:
             return _order(request, form, cart)
@@ -52,7 +52,7 @@ def _order(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse
     )
     try:
         order = checkout.check_out(
-            cart,
+            cart.token,
             expected_total=given["expected_total"],
             consents=consents,
             user=baskets.user_of(request),

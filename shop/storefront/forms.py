@@ -125,6 +125,7 @@ class CheckoutForm(forms.Form):
     def __init__(self, *args: Any, countries: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _offer(self, "country", countries)
+        self.fields["country"].widget.attrs["data-submits"] = "update"
         for name, token in self.AUTOCOMPLETE.items():
             field = self.fields[name]
             field.widget.attrs["autocomplete"] = token

@@ -73,7 +73,7 @@ def country_name(code: str) -> str:
 def seller_in(country: str) -> SellerIdentity | None:
     """Return who sells, and who answers for the goods, in a country; None where we may not sell yet."""
     try:
-        zone = shipping.zone_for(country=country)
+        zone = shipping.zone_for(country=country).zone
     except NotShippedThere:
         return None
     return SellerIdentity.objects.filter(region=zone.regulatory_region).first()

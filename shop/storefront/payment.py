@@ -57,6 +57,7 @@ def _context(order: Order, token: str, intent: Intent) -> dict[str, Any]:
             "client_secret": intent.client_secret,
             "return_url": f"/o/{token}",
         },
+        "hold_minutes": int(settings.HOLD_FOR.total_seconds() // 60),
         "saves_card": order.payment.saves_card,
     }
 

@@ -14,9 +14,9 @@ from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_replace, csp_update
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 # A bank's 3-D Secure page opens in a frame of this origin.
 STRIPE_HOOKS = "https://hooks.stripe.com"
@@ -57,7 +57,7 @@ def may_load_stripe(view: View) -> View:
     """Let a page load Stripe's script, and that script reach its own servers."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         script, api = origin_of(settings.STRIPE_JS_URL), origin_of(settings.STRIPE_API_BASE)
         reached = list(dict.fromkeys([script, api]))
         wider = csp_update({"script-src": [script], "connect-src": reached})(view)

@@ -9,12 +9,16 @@ from django.views.decorators.http import require_safe
 
 from catalog import inventory, usage
 from catalog.usage import LineEstimate, Use
+from content.reading import live_articles
 from shop.clock import reading
 from shop.exceptions import NotFound, ShopError
 from shop.storefront import baskets, listing, markets, product_page
 from shop.storefront.forms import INTERVAL_CHOICES, USUAL_INTERVAL_WEEKS, EstimateForm
 from shop.storefront.product_page import ProductPage, Size
 
+ARTICLES_SHOWN = 4
+# A refill of more packs than this at a time is better served by a larger size.
+FEW_PACKS = 2
 _ESTIMATE_PARAMETERS = ("method", "dose", "sessions", "sprays", "people")
 
 
@@ -48,6 +52,7 @@ def product_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page,
         "product": product,
         "size": size,
+        "articles": live_articles(at).filter(related_products=product)[:ARTICLES_SHOWN],
         "seller": markets.seller_in(market.country),
         "intervals": INTERVAL_CHOICES,
         **_estimator(request, page, size, at),
@@ -56,10 +61,14 @@ def product_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _chosen_size(page: ProductPage, sku: str) -> Size | None:
-    """Return the size that was asked for, else the first that is on refill and in stock, else the first."""
+    """Return the size that was asked for, else the smallest in stock that suits a refill, else the first."""
     asked = [size for size in page.sizes if size.variant.sku == sku]
-    buyable = [size for size in page.sizes if size.available and size.usual_refill]
-    return next(iter([*asked, *buyable, *page.sizes]), None)
+    suited = [
+        size
+        for size in page.sizes
+        if size.available and size.usual_refill and size.usual_refill.quantity <= FEW_PACKS
+    ]
+    return next(iter([*asked, *suited, *page.sizes]), None)
 
 
 def _estimator(request: HttpRequest, page: ProductPage, size: Size | None, at: datetime) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from shop.storefront import cart, checkout, fixed, mails, orders, payment, products
+from shop.storefront.articles import article_urls
 
 urlpatterns = [
     path("", products.product_list, name="product-list"),
@@ -16,6 +17,7 @@ urlpatterns = [
     path("pay/<str:token>", payment.pay, name="pay"),
     path("o/<str:token>", orders.show, name="order"),
     path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
+    *article_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
     path("robots.txt", fixed.robots, name="robots"),

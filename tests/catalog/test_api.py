@@ -1,14 +1,7 @@
-"""The catalogue over HTTP."""
-
-from datetime import timedelta
+"""The sample catalogue over HTTP."""
 
 import pytest
 from django.core.management import call_command
-
-from catalog import inventory
-from catalog.models import Price, Product, Variant
-from shop.clock import reading
-from tests.factories.catalog import PriceFactory, make_bundle, make_variant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.catalog.urls")]
 
@@ -78,39 +71,6 @@ def test_the_list_filters_and_orders(client, loaded):
     assert slugs(client, category="no-such-shelf") == []
 
 
-def test_in_stock_means_that_something_can_be_bought(client):
-    out, part = make_variant(stock=0), make_variant(stock=1)
-    whole, short = make_bundle([(part, 1)]), make_bundle([(part, 2)])
-
-    assert slugs(client, in_stock="true") == [part.product.slug]
-    assert slugs(client, in_stock="false") == [out.product.slug]
-    assert slugs(client, kind="bundle", in_stock="true") == [whole.product.slug]
-    assert slugs(client, kind="bundle", in_stock="false") == [short.product.slug]
-
-
-def test_availability_is_in_stock_low_or_out(client):
-    for stock in (0, inventory.LOW_STOCK_UNITS, inventory.LOW_STOCK_UNITS + 1):
-        make_variant(stock=stock)
-
-    rows = get(client, "products").json()["results"]
-
-    assert [row["availability"] for row in rows] == ["out", "low", "in_stock"]
-
-
-def test_a_reduction_shows_the_lowest_price_before_it(client):
-    variant = make_variant(prices={"GBP": 2000})
-    PriceFactory.create(
-        variant=variant, kind=Price.Kind.SALE, amount=1500, starts_at=reading.now() - timedelta(days=1)
-    )
-
-    [row] = get(client, f"products/{variant.product.slug}").json()["variants"]
-
-    assert (row["list_price"]["amount"], row["price"]["amount"]) == (2000, 1500)
-    assert row["lowest_prior_price"]["amount"] == 2000
-    assert row["reduction_percent"] == 25
-    assert row["unit_price"]["amount"] == 1500
-
-
 def test_a_page_of_products_shows_how_to_use_it(client, loaded):
     product = get(client, "products/magnesium-oil-spray-full-strength", currency="USD").json()
 
@@ -136,16 +96,6 @@ def test_a_bundle_shows_its_components_with_their_unit_prices(client, loaded):
     assert variant["components"][0]["unit_price"]["label"] == "£11.95 per kg"
 
 
-def test_what_is_unpublished_or_unpriced_is_not_there(client):
-    hidden, unpriced = make_variant(), make_variant(prices={"EUR": 100})
-    Product.objects.filter(pk=hidden.product_id).update(is_published=False)
-
-    assert slugs(client) == []
-    for variant in (hidden, unpriced):
-        answer = get(client, f"products/{variant.product.slug}")
-        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-
-
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -168,30 +118,6 @@ def test_bad_parameters_are_named(client, query, field):
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
     assert list(answer.json()["errors"]) == [field]
-
-
-def test_pages_lead_to_every_product_once(client):
-    for _ in range(7):
-        make_variant(stock=0)
-    seen, address = [], "/api/v1/products?page_size=3&ordering=price"
-
-    while address:
-        page = client.get(address).json()
-        seen += [row["slug"] for row in page["results"]]
-        address = page["next"]
-
-    assert len(seen) == len(set(seen)) == 7
-
-
-@pytest.mark.parametrize("number", [12, 60])
-def test_a_list_takes_four_queries_whatever_its_length(client, number, django_assert_max_num_queries):
-    part = make_variant(stock=3)
-    for index in range(number - 1):
-        make_bundle([(part, 1)]) if index % 5 == 0 else make_variant(stock=1)
-
-    for kind in ({}, {"kind": "bundle"}):
-        with django_assert_max_num_queries(4):
-            get(client, "products", **kind)
 
 
 def test_addresses_answer_with_and_without_a_slash_and_to_head_and_options(client, loaded):
@@ -293,13 +219,3 @@ def test_the_openapi_document_is_silent_and_valid(tmp_path, capsys):
 
     assert "/api/v1/products/{slug}" in (tmp_path / "schema.yaml").read_text()
     assert capsys.readouterr().err == ""
-
-
-def test_an_archived_variant_is_not_offered(client):
-    kept = make_variant()
-    gone = make_variant(product=kept.product)
-    Variant.objects.filter(pk=gone.pk).update(archived_at=reading.now())
-
-    [row] = get(client, "products").json()["results"]
-
-    assert [variant["sku"] for variant in row["variants"]] == [kept.sku]

@@ -21,7 +21,6 @@ from catalog.models import (
     StockMovement,
     Variant,
 )
-from shop.clock import reading
 from tests.factories.catalog import AT
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +31,7 @@ def fresh(db):
     return sample_data.load(at=AT)
 
 
-def test_everything_arrives(loaded):
+def test_everything_arrives(fresh):
     assert Product.objects.goods().count() == 12
     assert Product.objects.bundles().count() == 3
     assert Variant.objects.exclude(product__kind=Product.Kind.BUNDLE).count() == 28
@@ -61,17 +60,17 @@ def test_it_is_fast(db):
     assert time.perf_counter() - started < 3
 
 
-def test_every_variant_can_be_bought_but_the_one_that_is_sold_out(loaded):
+def test_every_variant_can_be_bought_but_the_one_that_is_sold_out(fresh):
     variants = list(Variant.objects.all())
 
     available = inventory.available_for(variants)
 
     assert {v.sku for v in variants if available[v.pk] == 0} == {"FLK-LAV-1000"}
     for currency in ("GBP", "EUR", "USD"):
-        assert len(pricing.offers_for(variants, currency, reading.now())) == 31
+        assert len(pricing.offers_for(variants, currency, AT)) == 31
 
 
-def test_counts_follow_the_lots_and_the_recalled_lot_sells_nothing(loaded):
+def test_counts_follow_the_lots_and_the_recalled_lot_sells_nothing(fresh):
     assert StockLevel.objects.get(variant__sku="FLK-ORI-1000").on_hand == 410 + 36
     assert StockLevel.objects.get(variant__sku="OIL-STR-100").on_hand == 330
     recalled = Lot.objects.get(code="L26115B")
@@ -85,25 +84,25 @@ def test_dates_move_with_the_clock(db):
     assert Lot.objects.get(code="L24033C").best_before_on == date(2027, 2, 10)
 
 
-def test_the_evening_set_refills_without_its_scoop(loaded):
+def test_the_evening_set_refills_without_its_scoop(fresh):
     bundle = Variant.objects.get(sku="BND-EVE")
 
     refill = inventory.demand_of([(bundle, 1)], refill=True)
 
     skus = set(Variant.objects.filter(pk__in=refill).values_list("sku", flat=True))
     assert skus == {"FLK-ORI-1000", "OIL-STR-100"}
-    offer = pricing.offer_of(bundle, "GBP", reading.now())
+    offer = pricing.offer_of(bundle, "GBP", AT)
     assert (offer.amount, offer.refill_amount) == (2250, 1785)
 
 
-def test_every_gtin_has_its_check_digit(loaded):
+def test_every_gtin_has_its_check_digit(fresh):
     gtins = list(Variant.objects.values_list("gtin", flat=True))
 
     assert len(set(gtins)) == 31
     assert all(ean.is_valid(gtin) for gtin in gtins)
 
 
-def test_every_caution_has_a_text(loaded):
+def test_every_caution_has_a_text(fresh):
     used = {code for codes in Product.objects.values_list("caution_codes", flat=True) for code in codes}
 
     assert used == set(TEXTS)

@@ -1,8 +1,10 @@
 """Amounts, dates and intervals in words, for the pages."""
 
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from django import template
+from django.conf import settings
 from django.utils import dateformat
 
 from shop.money import format_money
@@ -20,6 +22,12 @@ def money(amount: int | None, currency: str) -> str:
 def day(value: date) -> str:
     """Return a date as people say it: 23 November 2026."""
     return dateformat.format(value, "j F Y")
+
+
+@register.filter
+def moment(value: datetime) -> str:
+    """Return an instant as the shop's clock on the wall shows it: 23 Nov 2026, 10:05."""
+    return dateformat.format(value.astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)), "j M Y, H:i")
 
 
 @register.filter

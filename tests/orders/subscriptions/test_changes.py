@@ -75,10 +75,10 @@ def test_skipping_one_of_two_quotes_the_other_again(routine: Routine) -> None:
 def test_more_of_it_is_told_anew_and_waits_two_days(routine: Routine) -> None:
     subscription, refill, due_at = announced(routine)
 
-    changes.change_quantity(subscription, quantity=3, at=due_at - days(1))
+    changes.change_quantity(subscription, quantity=4, at=due_at - days(1))
 
     refill.refresh_from_db()
-    assert refill.quoted_total == 3 * 1125 + 595
+    assert refill.quoted_total == 4 * 1125 + 595
     assert refill.next_attempt_at == due_at + days(1)
     assert [mail.occasion for mail in mails("refill_upcoming")] == ["notice-1", "notice-2"]
     assert billing.claim(at=due_at) == []
@@ -86,7 +86,7 @@ def test_more_of_it_is_told_anew_and_waits_two_days(routine: Routine) -> None:
 
 @pytest.mark.parametrize("status", ["claimed", "charging"])
 def test_after_the_claim_edits_apply_from_the_next_refill(routine: Routine, status: str) -> None:
-    subscription, _, due_at = announced(routine)
+    subscription, _refill, due_at = announced(routine)
     Refill.objects.update(status=status, claimed_at=due_at)
     card = routine.saved(subscription.customer, "visa")
     verbs = [
@@ -127,7 +127,7 @@ def test_a_pause_ends_by_itself_on_its_day(routine: Routine) -> None:
 
 
 def test_after_a_cancellation_nothing_is_charged(charged: Routine) -> None:
-    subscription, _, due_at = announced(charged)
+    subscription, _refill, due_at = announced(charged)
 
     changes.cancel(subscription, reason="Moving away", at=due_at - days(1))
     changes.cancel(subscription, reason="again", at=due_at - days(1))
