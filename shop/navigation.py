@@ -41,8 +41,8 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("content.Topic", "label"),
         ("content.Citation", "format_quote"),
         ("content.Reviewer", "verified"),
-        ("content.Override", "gavel"),
-        ("content.SlugRedirect", "redo"),
+        ("content.ClaimOverride", "gavel"),
+        ("content.FormerSlug", "redo"),
     ),
     "Mail": (
         ("mail.OutboxMessage", "mail"),

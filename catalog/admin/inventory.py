@@ -131,7 +131,7 @@ class VerbAdmin(ReadOnlyAdmin):
         return ShopAdmin.has_add_permission(self, request)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if change:
+        if change or obj is not None:
             return super().get_form(request, obj, change, **kwargs)
         made = super().get_form(request, obj, change, **{**kwargs, "form": self.add_form})
         made.actor = request.user
