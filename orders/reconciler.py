@@ -116,7 +116,7 @@ def check_pending_refunds(*, at: datetime, limit: int = 100) -> int:
     pending = StripeRefund.objects.filter(
         status=StripeRefund.Status.PENDING, stripe_refund_id__isnull=False, requested_at__lte=at - SILENT_FOR
     )
-    ids = list(pending.values_list("stripe_refund_id", flat=True)[:limit])
+    ids = [found or "" for found in pending.values_list("stripe_refund_id", flat=True)[:limit]]
     for refund_id in ids:
         _guarded(partial(_check_refund, refund_id, at=at), f"refund {refund_id}")
     return len(ids)

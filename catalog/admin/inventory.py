@@ -138,7 +138,7 @@ class VerbAdmin(ReadOnlyAdmin):
         return made
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return super().get_fields(request, obj) if obj else self.add_fields
+        return [field.name for field in self.model._meta.fields] if obj else self.add_fields
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The verb has written the record already; the admin only needs to know which."""

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from catalog.api.schema import CautionSerializer, UnitPriceSerializer
 from content.models import Article
 from shop.api.fields import MoneySerializer
 
@@ -88,16 +89,6 @@ class RelatedArticleSerializer(serializers.Serializer):
     type = serializers.CharField()
     title = serializers.CharField()
     summary = serializers.CharField()
-
-
-class CautionSerializer(serializers.Serializer):
-    code = serializers.CharField()
-    text = serializers.CharField()
-
-
-class UnitPriceSerializer(MoneySerializer):
-    unit = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class ProductBoxSerializer(serializers.Serializer):

@@ -32,14 +32,14 @@ class Journey:
         flakes = next(v for p in products for v in p["variants"] if v["sku"] == FLAKES)
         self.stage.proof(
             "Products are listed",
-            f"{len(products)} products; {FLAKES} {flakes['price']['formatted']} ({flakes['unit_price']})",
+            f"{len(products)} products; {FLAKES} {flakes['price']['formatted']} ({flakes['unit_price']['label']})",
         )
         question = {"lines": [{"sku": FLAKES, "quantity": 1, "method": "foot", "sessions_per_week": 3}]}
         answer = self.stage.call("POST", "refill-estimate", question)["lines"][0]
         self.stage.need(answer["days"]["expected"] == 15, f"15 days expected: {show(answer)}")
         self.stage.proof(
             "The estimator knows how long 1 kg lasts",
-            f"{answer['days']['expected']} days; recommended {show(answer['recommended'])}",
+            f"{answer['days']['expected']} days; recommended {show(answer['recommendation'])}",
         )
 
     def fill_cart(self) -> None:

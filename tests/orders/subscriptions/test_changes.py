@@ -38,7 +38,7 @@ def test_a_skip_leaves_one_out_and_keeps_the_rhythm(routine: Routine) -> None:
 
 
 def test_a_skip_can_be_taken_back_until_its_day(routine: Routine) -> None:
-    subscription, _, due_at = announced(routine)
+    subscription, _refill, due_at = announced(routine)
     changes.skip(subscription, at=due_at - days(4))
 
     changes.unskip(subscription, at=due_at - days(3))
@@ -50,7 +50,7 @@ def test_a_skip_can_be_taken_back_until_its_day(routine: Routine) -> None:
 
 
 def test_a_skip_whose_day_has_passed_stays(routine: Routine) -> None:
-    subscription, _, due_at = announced(routine)
+    subscription, _refill, due_at = announced(routine)
     changes.skip(subscription, at=due_at - days(4))
 
     with pytest.raises(changes.NothingToTakeBack):
@@ -86,7 +86,7 @@ def test_more_of_it_is_told_anew_and_waits_two_days(routine: Routine) -> None:
 
 @pytest.mark.parametrize("status", ["claimed", "charging"])
 def test_after_the_claim_edits_apply_from_the_next_refill(routine: Routine, status: str) -> None:
-    subscription, _, due_at = announced(routine)
+    subscription, _refill, due_at = announced(routine)
     Refill.objects.update(status=status, claimed_at=due_at)
     card = routine.saved(subscription.customer, "visa")
     verbs = [
@@ -127,7 +127,7 @@ def test_a_pause_ends_by_itself_on_its_day(routine: Routine) -> None:
 
 
 def test_after_a_cancellation_nothing_is_charged(charged: Routine) -> None:
-    subscription, _, due_at = announced(charged)
+    subscription, _refill, due_at = announced(charged)
 
     changes.cancel(subscription, reason="Moving away", at=due_at - days(1))
     changes.cancel(subscription, reason="again", at=due_at - days(1))
@@ -155,7 +155,7 @@ def test_a_claimed_refill_that_is_cancelled_in_time_is_not_charged(charged: Rout
 
 
 def test_cancelling_waits_for_a_charge_that_is_on_its_way(charged: Routine) -> None:
-    subscription, _, due_at = announced(charged)
+    subscription, _refill, due_at = announced(charged)
     (refill_id,) = billing.claim(at=due_at)
     intent = billing.bill(refill_id, at=due_at)
     assert intent is not None
@@ -215,7 +215,7 @@ def test_a_shorter_interval_is_never_due_in_the_past(charged: Routine) -> None:
 
 
 def test_a_chosen_day_becomes_the_anchor(charged: Routine) -> None:
-    subscription, _, due_at = announced(charged)
+    subscription, _refill, due_at = announced(charged)
 
     changes.reschedule(subscription, next_on=date(2027, 1, 8), at=due_at - days(1))
 
