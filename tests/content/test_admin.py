@@ -11,7 +11,7 @@ from content.models import Article, Reviewer
 from shop.accounts.models import User
 from tests.factories.content import make_article, make_citation, make_reviewer, make_words, publish
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.content.urls")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

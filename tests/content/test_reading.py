@@ -17,7 +17,7 @@ from tests.factories.catalog import AT as PRICED_AT
 from tests.factories.catalog import make_variant
 from tests.factories.content import AT, make_article, make_citation, make_health_article, publish, sign
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.content.urls")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
