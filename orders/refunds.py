@@ -57,7 +57,7 @@ def request_refund(
 ) -> StripeRefund:
     """Write down a refund; `send` asks Stripe for it afterwards. A refund never implies a restock.
 
-    Give `amount` (minor units), or `lines` ({order line id: quantity}) with or without shipping, or neither
+    Give `amount` (minor units), or `lines` ({order line id: quantity}), shipping or both, or none of them
     for everything that is left. `expected_left` is what the asker saw as refundable, so that a form sent
     twice refunds once.
     :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
@@ -72,8 +72,9 @@ def request_refund(
         now_left = format_money(left, payment.currency)
         raise RefundedMeanwhile(f"Something was refunded meanwhile; {now_left} is left. Look again.")
     shares = _line_amounts(order, lines or {})
-    shipping = order.shipping_total if with_shipping else 0
-    wanted = amount if amount is not None else (sum(shares.values()) + shipping if lines else left)
+    shipping = _shipping_amount(order, payment) if with_shipping else 0
+    by_part = lines is not None or with_shipping
+    wanted = amount if amount is not None else (sum(shares.values()) + shipping if by_part else left)
     if not 0 < wanted <= left:
         raise RefundTooLarge(
             f"At most {format_money(left, payment.currency)} can be refunded.",
@@ -82,7 +83,7 @@ def request_refund(
     refund = StripeRefund.objects.create(
         payment=payment,
         amount=wanted,
-        shipping_amount=shipping if lines else 0,
+        shipping_amount=shipping if amount is None else 0,
         currency=payment.currency,
         reason=reason[:200],
         requested_by=actor,
@@ -130,6 +131,13 @@ def waiting_ids(*, limit: int = 100) -> list[int]:
     """Return ids of refunds that Stripe has not answered yet."""
     waiting = StripeRefund.objects.filter(status=Status.REQUESTED, idempotency_key__isnull=False)
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def _shipping_amount(order: Order, payment: Payment) -> int:
+    """Return what the customer paid for shipping, tax included, less what went back already."""
+    paid = order.shipping_total + (0 if order.tax_included else order.shipping_tax)
+    counted = payment.refunds.filter(status__in=StripeRefund.COUNTED)
+    return paid - (counted.aggregate(sum=Sum("shipping_amount"))["sum"] or 0)
 
 
 def _line_amounts(order: Order, lines: Mapping[int, int]) -> dict[int, int]:

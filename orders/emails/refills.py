@@ -78,7 +78,7 @@ def _about_subscription(
         kind=kind,
         subject_key=f"subscription:{subscription.reference}",
         occasion=at.isoformat(),
-        subject=f"{subject} [{subscription.reference}]",
+        subject=f"{subject} [{order.reference}]",
         template=f"orders/mail/{kind}",
         context={
             "name": f"{subscription.variant.product.name}, {subscription.variant.name}",
@@ -99,7 +99,7 @@ def _letter(
         kind=kind,
         subject_key=f"refill:{refill.reference}",
         occasion=occasion,
-        subject=f"{subject} [{refill.reference}]",
+        subject=f"{subject} [{refill.order.reference if refill.order else refill.reference}]",
         template=f"orders/mail/{kind}",
         context=context,
         locale=refill.customer.locale,
