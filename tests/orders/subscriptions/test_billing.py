@@ -44,7 +44,7 @@ def test_a_refill_is_announced_charged_and_followed_by_the_next(charged: Routine
     assert [cycle.status for cycle in first.cycles.order_by("index")] == ["paid", "open"]
     assert cycle_of(first).due_on == cycle_of(second).due_on == refill.due_at.date() + timedelta(days=28)
     (receipt,) = mails("refill_paid")
-    assert f"[{refill.reference}]" in receipt.subject
+    assert f"[{refill.order.reference}]" in receipt.subject
     assert order.reference in receipt.text
     assert mails("order_confirmation") == []
 

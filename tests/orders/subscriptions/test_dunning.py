@@ -64,7 +64,7 @@ def test_the_mail_of_a_soft_decline_names_the_day_of_the_next_try(charged: Routi
     assert (refill.status, refill.next_attempt_at) == ("dunning", at + days(1))
     (mail,) = mails("refill_declined")
     assert "22 December" in mail.text
-    assert f"[{refill.reference}]" in mail.subject
+    assert f"[{refill.order.reference}]" in mail.subject
 
 
 def test_a_decline_that_is_told_many_times_counts_once(charged: Routine) -> None:
