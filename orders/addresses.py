@@ -10,8 +10,8 @@ REQUIRED = ("name", "line1", "city", "country")
 # Countries of our zones whose parcels cannot be routed without one.
 WITHOUT_POSTAL_CODE = frozenset({"IE"})
 
-_GB_POSTCODE = re.compile(r"^(GIR ?0AA|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2})$")
-_US_POSTCODE = re.compile(r"^[0-9]{5}(-[0-9]{4})?$")
+_GB_POSTCODE = re.compile(r"^(GIR ?0AA|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2})\Z")
+_US_POSTCODE = re.compile(r"^[0-9]{5}(-[0-9]{4})?\Z")
 _PATTERNS = {"GB": (_GB_POSTCODE, "SW1A 1AA"), "US": (_US_POSTCODE, "10001")}
 
 

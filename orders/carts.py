@@ -84,13 +84,12 @@ def create(*, at: datetime, user: User | None = None, country: str = "", currenc
 
 
 def by_token(token: str, *, lock: bool = False) -> Cart:
-    """Return the cart with this token, with the order it became, if any; locked if asked for.
+    """Return the cart with this token; locked if asked for.
 
     :raises NotFound: for any token that is not one of ours, in the same words.
     """
-    rows = Cart.objects.select_related("order")
-    if lock:
-        rows = rows.select_for_update(of=("self",))
+    # Under the lock no join: after a wait, a joined order would still be the one of before the wait.
+    rows = Cart.objects.select_for_update() if lock else Cart.objects.select_related("order")
     cart = rows.filter(token=token).first() if len(token) <= 40 else None
     if cart is None:
         raise NotFound("There is no such cart. Create one with POST /api/v1/carts.", code="cart_not_found")
@@ -101,7 +100,8 @@ def by_token(token: str, *, lock: bool = False) -> Cart:
 def set_details(cart: Cart, changes: Mapping[str, Any], *, at: datetime) -> Cart:
     """Change e-mail, addresses, country, currency or shipping method of an open cart.
 
-    A shipping address sets the country, and a country sets the currency, unless they are given too.
+    A shipping address sets the country, and a country sets the currency unless that is given too.
+    :raises InvalidInput: if country and shipping address name different countries.
     """
     cart = _lock_open(cart)
     for name in ("email", "currency", "country", "locale", "shipping_method"):
@@ -112,6 +112,12 @@ def set_details(cart: Cart, changes: Mapping[str, Any], *, at: datetime) -> Cart
             setattr(cart, name, addresses.normalise(changes[name]) if changes[name] else {})
     if changes.get("shipping_address") and "country" not in changes:
         cart.country = cart.shipping_address["country"]
+    if cart.shipping_address and cart.shipping_address["country"] != cart.country:
+        raise InvalidInput(
+            "The parcel goes to the country of its address. Change the address, or leave the country out.",
+            code="country_mismatch",
+            fields={"country": [f"The shipping address is in {cart.shipping_address['country']}."]},
+        )
     if "currency" not in changes and ("country" in changes or changes.get("shipping_address")):
         cart.currency = _currency_of(cart.country)
     cart.updated_at = at
@@ -216,7 +222,7 @@ def price(line: CartLine, offer: pricing.Offer | None) -> PricedLine | None:
 
 
 def order_of(cart: Cart) -> Order | None:
-    """Return the order that the cart has become, if it has."""
+    """Return the order that the cart has become, if it has. Ask after the cart is locked, not before."""
     return getattr(cart, "order", None)
 
 

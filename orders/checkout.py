@@ -102,12 +102,27 @@ def pay_again(order: Order, *, at: datetime) -> Intent:
         order = Order.objects.select_for_update().get(pk=order.pk)
         if order.status != Order.Status.PENDING or order.is_paid:
             raise NotPayable(f"Order {order.reference} is {order.status}.", order=order.reference)
-        until = at + settings.HOLD_FOR
+        until = _renewed_until(order, at=at)
         if not inventory.renew_hold(order.stock_reference, until=until):
             demand = placement.demand_of(order)
             inventory.reserve(reference=order.stock_reference, quantities=demand, until=until, at=at)
         lifecycle.renew_hold(order, until=until)
     return payments.open_intent(order, at=at, mood=stripe_gateway.TILL)
+
+
+def _renewed_until(order: Order, *, at: datetime) -> datetime:
+    """Return until when a request to pay keeps the goods: never less than now, and not for ever.
+
+    :raises NotPayable: if the order's time to pay has passed.
+    """
+    if order.payment_status == Order.PaymentStatus.PROCESSING and order.hold_expires_at is not None:
+        return max(order.hold_expires_at, at + settings.HOLD_FOR)
+    last = order.placed_at + settings.HOLD_FOR + PAYABLE_AFTER_HOLD
+    if order.origin != Order.Origin.CHECKOUT:
+        last = at + settings.HOLD_FOR
+    if at >= last:
+        raise NotPayable(f"The time to pay order {order.reference} has passed.", order=order.reference)
+    return max(min(at + settings.HOLD_FOR, last), order.hold_expires_at or at)
 
 
 def cancel(order: Order, *, reason: str, actor: User | None, at: datetime) -> Intent | None:
@@ -145,6 +160,9 @@ def _end(order: Order, target: str, *, reason: str, actor: User | None, at: date
         order = Order.objects.select_for_update().get(pk=order.pk)
         if order.is_paid or not lifecycle.can_end(order, target):
             return None
+        known = intent.id if intent is not None else None
+        if order.payment.stripe_payment_intent_id != known or payments.is_opening(order.payment):
+            raise payments.AttemptUnresolved("A payment is being opened. Try again soon.", retry_after=2)
         lifecycle.end(order, target, at=at, reason=reason, actor=actor)
         inventory.release(order.stock_reference, at=at)
     return None

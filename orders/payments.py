@@ -21,6 +21,7 @@ UNRESOLVED = (Outcome.STARTED, Outcome.UNKNOWN)
 # Stripe keeps an idempotency key for at least 24 hours: after this, a key proves nothing any more.
 # Source: https://docs.stripe.com/api/idempotent_requests
 KEY_HOLDS_FOR = timedelta(hours=23)
+WAITING_FOR_A_CARD = frozenset({"requires_payment_method", "requires_confirmation"})
 CLOCK_SLACK = timedelta(minutes=10)
 
 
@@ -32,6 +33,11 @@ class PaymentUnavailable(Unavailable):
 class PaymentRefused(Unprocessable):
     code = "payment_refused"
     title = "The payment was refused"
+
+
+class OrderEnded(Conflict):
+    code = "not_payable"
+    title = "This order can no longer be paid"
 
 
 class AttemptUnresolved(Conflict):
@@ -60,7 +66,7 @@ def open_intent(order: Order, *, at: datetime, mood: Mood) -> Intent:
     payment = order.payment
     try:
         if payment.stripe_payment_intent_id:
-            return gateway.retrieve_intent(payment.stripe_payment_intent_id, mood=mood)
+            return _retrieve(payment, mood=mood)
         customer = payment.order.customer
         if customer is not None and not customer.stripe_customer_id:
             _open_customer(payment, customer, at=at, mood=mood)
@@ -76,8 +82,8 @@ def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
     :raises PaymentUnavailable: if the outcome is unknown; the next call resolves it before it tries again.
     """
     intent = open_intent(order, at=at, mood=gateway.BACKGROUND)
-    if intent.status not in {"requires_payment_method", "requires_confirmation"}:
-        resolve(order.payment, intent, at=at)
+    resolve(order.payment, intent, at=at)
+    if intent.status not in WAITING_FOR_A_CARD:
         return intent
     params = {"payment_method": card.stripe_payment_method_id, "off_session": True}
     payment = order.payment
@@ -95,10 +101,8 @@ def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
         )
     except gateway.OutcomeUnknown as error:
         raise _unavailable(order) from error
-    except gateway.Refused as refusal:
-        if refusal.intent is not None:
-            return refusal.intent
-        return gateway.retrieve_intent(intent.id, mood=gateway.BACKGROUND)
+    except gateway.Refused:
+        return _retrieve(payment, mood=gateway.BACKGROUND)
 
 
 def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
@@ -120,8 +124,8 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
         )
     except gateway.OutcomeUnknown as error:
         raise _unavailable(order) from error
-    except gateway.Refused as refusal:
-        return refusal.intent or gateway.retrieve_intent(intent_id, mood=mood)
+    except gateway.Refused:
+        return _retrieve(payment, mood=mood)
 
 
 def read_intent(payment: Payment, *, mood: Mood, at: datetime) -> Intent | None:
@@ -130,8 +134,9 @@ def read_intent(payment: Payment, *, mood: Mood, at: datetime) -> Intent | None:
     Returns None when no intent was ever created. :raises PaymentUnavailable: if Stripe does not answer.
     """
     try:
-        intent_id = payment.stripe_payment_intent_id or _id_of_unresolved(payment, at=at, mood=mood)
-        return gateway.retrieve_intent(intent_id, mood=mood) if intent_id else None
+        if not payment.stripe_payment_intent_id and not _id_of_unresolved(payment, at=at, mood=mood):
+            return None
+        return _retrieve(payment, mood=mood)
     except gateway.OutcomeUnknown as error:
         raise _unavailable(payment.order) from error
 
@@ -139,12 +144,13 @@ def read_intent(payment: Payment, *, mood: Mood, at: datetime) -> Intent | None:
 def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
     """Close an attempt of unknown outcome whose effect is plain from a read of the intent.
 
-    An intent that still waits for a card says nothing about a confirmation on its way: that attempt stays
-    unresolved, and is sent again under its own key.
+    Whatever its status, the intent was created. One that still waits for a card says nothing about a
+    confirmation on its way: that attempt stays unresolved, and is sent again under its own key.
     """
-    if intent.status in {"requires_payment_method", "requires_confirmation"}:
-        return
-    payment.attempts.filter(outcome__in=UNRESOLVED).update(outcome=Outcome.OK, finished_at=at)
+    unresolved = payment.attempts.filter(outcome__in=UNRESOLVED)
+    if intent.status in WAITING_FOR_A_CARD:
+        unresolved = unresolved.filter(kind=Kind.CREATE_INTENT)
+    unresolved.update(outcome=Outcome.OK, finished_at=at)
 
 
 def adopt(payment: Payment, intent_id: str) -> bool:
@@ -176,6 +182,30 @@ def record(payment: Payment, intent: Intent, *, at: datetime) -> None:
             "amount_received",
         ]
     )
+
+
+def is_opening(payment: Payment) -> bool:
+    """Return whether an intent may come that the payment does not know of. Ask under the order's lock."""
+    unresolved = payment.attempts.filter(kind=Kind.CREATE_INTENT, outcome__in=UNRESOLVED)
+    return unresolved.exists()
+
+
+def is_cancelling(payment: Payment) -> bool:
+    """Return whether a cancellation was sent and never answered: it is sent again under its own key."""
+    return payment.attempts.filter(kind=Kind.CANCEL, outcome__in=UNRESOLVED).exists()
+
+
+def _retrieve(payment: Payment, *, mood: Mood) -> Intent:
+    """Read the payment's intent whole; an answer to a refused call may lack its card.
+
+    :raises PaymentUnavailable: if Stripe does not answer. :raises PaymentRefused: if it knows no such intent.
+    """
+    try:
+        return gateway.retrieve_intent(payment.stripe_payment_intent_id or "", mood=mood)
+    except gateway.OutcomeUnknown as error:
+        raise _unavailable(payment.order) from error
+    except gateway.Refused as refusal:
+        raise PaymentRefused(refusal.message, stripe_code=refusal.code) from refusal
 
 
 def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: Mood) -> None:
@@ -267,10 +297,19 @@ def _begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime
         return last
     try:
         with transaction.atomic(durable=True):
+            if kind != Kind.CANCEL:
+                _refuse_ended(payment.order)
             return _write_attempt(payment, last.number + 1 if last else 1, kind, request, at=at)
     except IntegrityError as error:
         # Somebody else began an attempt between our look and our write: theirs comes first.
         raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5) from error
+
+
+def _refuse_ended(order: Order) -> None:
+    """Under the order's lock: who ends an order sees our attempt, or we see that it has ended."""
+    status = Order.objects.select_for_update().values_list("status", flat=True).get(pk=order.pk)
+    if status != Order.Status.PENDING:
+        raise OrderEnded(f"Order {order.reference} is {status}.", order=order.reference)
 
 
 def _write_attempt(

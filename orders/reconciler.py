@@ -14,6 +14,7 @@ from shop.exceptions import ShopError
 
 logger = logging.getLogger(__name__)
 
+EXPECTED = (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused, ShopError)
 SILENT_FOR = timedelta(minutes=2)
 # A payment that nobody finishes is asked about less and less often, at a tenth of its age.
 AGE_SHARE = 10
@@ -35,7 +36,10 @@ def process_event(event_pk: int, *, at: datetime) -> bool:
     event = WebhookEvent.objects.get(pk=event_pk)
     try:
         _apply(event, at=at)
-    except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused, ShopError) as error:
+    except Exception as error:
+        # Whatever it is, this event waits for its next turn and the others go on.
+        if not isinstance(error, EXPECTED):
+            logger.exception("event %s cannot be worked off", event.event_id)
         wait = timedelta(minutes=min(2 ** min(event.attempts, 10) / 4, BACKOFF_LIMIT_MINUTES))
         WebhookEvent.objects.filter(pk=event_pk).update(
             last_error=f"{type(error).__name__}: {error}"[:500], next_attempt_at=at + wait
@@ -75,8 +79,11 @@ def check_payment(payment: Payment, *, at: datetime) -> Order | None:
 
     :raises payments.PaymentUnavailable: if Stripe does not answer.
     """
-    intent = payments.read_intent(payment, mood=stripe_gateway.BACKGROUND, at=at)
+    # Before asking, so that one that cannot be answered does not keep the others from their turn.
     Payment.objects.filter(pk=payment.pk).update(checked_at=at)
+    intent = payments.read_intent(payment, mood=stripe_gateway.BACKGROUND, at=at)
+    if payments.is_cancelling(payment):
+        intent = payments.cancel_intent(payment.order, at=at, mood=stripe_gateway.BACKGROUND)
     return settlement.observe(intent, at=at) if intent is not None else None
 
 
@@ -106,7 +113,11 @@ def send_refunds(*, at: datetime) -> int:
 
 def send_refund(refund_id: int, *, at: datetime) -> None:
     """Send one refund and hand Stripe's answer to settlement."""
-    answer = refunds.send(refund_id, mood=stripe_gateway.BACKGROUND)
+    try:
+        answer = refunds.send(refund_id, mood=stripe_gateway.BACKGROUND, at=at)
+    except refunds.RefundRefused as refusal:
+        settlement.refund_refused(refund_id, refusal.problem_code, at=at)
+        return
     if answer is not None:
         settlement.observe_refund(answer, at=at)
 
@@ -179,5 +190,7 @@ def _guarded(work: Callable[[], object], what: str) -> None:
     """Run one piece of a sweep; what fails is logged and met again by the next sweep."""
     try:
         work()
-    except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused, ShopError) as error:
+    except EXPECTED as error:
         logger.warning("%s waits for the next sweep: %s", what, error)
+    except Exception:
+        logger.exception("%s failed; the rest of the sweep goes on", what)

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Sum
 
-from orders import lifecycle, stripe_gateway
+from orders import lifecycle, payments, stripe_gateway
 from orders.models import Order, OrderLine, Payment, RefundLine, StripeRefund
 from orders.stripe_gateway import Mood, Refund
 from shop.accounts.models import User
@@ -100,18 +100,29 @@ def request_refund(
     return refund
 
 
-def send(refund_id: int, *, mood: Mood) -> Refund | None:
+class RefundRefused(Conflict):
+    code = "refund_refused"
+    title = "Stripe refuses the refund"
+
+
+def send(refund_id: int, *, mood: Mood, at: datetime) -> Refund | None:
     """Ask Stripe for a refund that was written down, and return its answer for settlement.
 
-    Returns None if it was answered before, or refused (then the row says so). Unknown outcomes stay
-    requested and are asked again under the same key.
+    Returns None if it was answered before, or if the outcome is unknown: then it is asked again under the
+    same key. Once keys may have been forgotten, the refund is looked for at Stripe first.
+    :raises RefundRefused: with Stripe's code.
     """
     refund = StripeRefund.objects.select_related("payment__order").get(pk=refund_id)
     if refund.status != Status.REQUESTED or not refund.idempotency_key:
         return None
+    intent_id = refund.payment.stripe_payment_intent_id or ""
     try:
+        if at - refund.requested_at > payments.KEY_HOLDS_FOR:
+            for known in stripe_gateway.list_refunds(intent_id):
+                if known.our_refund_id == str(refund.pk):
+                    return known
         return stripe_gateway.create_refund(
-            payment_intent_id=refund.payment.stripe_payment_intent_id or "",
+            payment_intent_id=intent_id,
             amount=refund.amount,
             our_refund_id=str(refund.pk),
             order_reference=refund.payment.order.reference,
@@ -119,10 +130,7 @@ def send(refund_id: int, *, mood: Mood) -> Refund | None:
             mood=mood,
         )
     except stripe_gateway.Refused as refusal:
-        StripeRefund.objects.filter(pk=refund.pk, status=Status.REQUESTED).update(
-            status=Status.FAILED, failure_reason=refusal.code[:64]
-        )
-        return None
+        raise RefundRefused(refusal.message, code=refusal.code) from refusal
     except stripe_gateway.OutcomeUnknown:
         return None
 

@@ -47,6 +47,9 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
         payment.order = order
         mismatch = _mismatch(intent, order, payment)
         if mismatch:
+            if payment.stripe_payment_intent_id == intent.id and payment.succeeded_at is None:
+                # What arrived is a fact, even if it is not what was agreed: a refund has to find it.
+                payments.record(payment, intent, at=at)
             _stop(order, mismatch, at=at)
             return order
         first_success = intent.status == "succeeded" and payment.succeeded_at is None
@@ -58,6 +61,8 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
             _succeeded(order, payment, intent, at=at)
         elif intent.status == "processing":
             _processing(order, at=at)
+        elif intent.status == "canceled":
+            _cancelled(order, at=at)
         elif intent.status == "requires_payment_method" and (intent.error_code or intent.decline_code):
             _declined(order, intent, at=at)
     if refill is not None:
@@ -75,13 +80,17 @@ def observe_refund(found: Refund, *, at: datetime) -> Order | None:
     if payment is None:
         logger.warning("refund %s belongs to no payment of ours", found.id)
         return None
+    if payment.succeeded_at is None:
+        # News of a refund may overtake the news of the payment.
+        observe_by_id(found.payment_intent_id, mood=Mood.BACKGROUND, at=at)
     with transaction.atomic(durable=True):
         order = Order.objects.select_for_update().get(pk=payment.order_id)
         payment = Payment.objects.select_for_update().get(pk=payment.pk)
         refund = _refund_row(payment, found, at=at)
         before = refund.status
         refund.stripe_refund_id = found.id
-        refund.status = _refund_status(found)
+        if not (before == StripeRefund.Status.SUCCEEDED and found.status == "pending"):
+            refund.status = _refund_status(found)
         refund.failure_reason = found.failure_reason
         if refund.status == StripeRefund.Status.SUCCEEDED and refund.settled_at is None:
             refund.settled_at = at
@@ -89,6 +98,24 @@ def observe_refund(found: Refund, *, at: datetime) -> Order | None:
         if refund.status != before:
             _refund_changed(order, payment, refund, at=at)
     return order
+
+
+def refund_refused(refund_id: int, code: str, *, at: datetime) -> None:
+    """Stripe will not make a refund that was written down: say so to staff, who promised it."""
+    with transaction.atomic(durable=True):
+        payment_id = StripeRefund.objects.values_list("payment_id", flat=True).get(pk=refund_id)
+        order = Order.objects.select_for_update().get(payment=payment_id)
+        refund = StripeRefund.objects.select_for_update().get(pk=refund_id)
+        if refund.status != StripeRefund.Status.REQUESTED:
+            return
+        refund.status = StripeRefund.Status.FAILED
+        refund.failure_reason = code[:64]
+        refund.save(update_fields=["status", "failure_reason"])
+        amount = format_money(refund.amount, refund.currency)
+        lifecycle.note(order, "refund_failed", f"Stripe refused the refund of {amount}: {code}.", at=at)
+        lifecycle.flag_for_review(order, f"refund of {amount} refused: {code}", at=at)
+        reason = f"Stripe refused a refund of {amount}: {code}"
+        outbox.alert_staff(emails.staff_review(order, reason), at=at)
 
 
 def _find(intent: Intent) -> Payment | None:
@@ -120,8 +147,7 @@ def _stop(order: Order, reason: str, *, at: datetime) -> None:
     if order.review_reason:
         return
     lifecycle.flag_for_review(order, reason, at=at)
-    for address in settings.STAFF_ALERT_EMAILS:
-        outbox.enqueue(emails.staff_review(order, reason), to=address, at=at)
+    outbox.alert_staff(emails.staff_review(order, reason), at=at)
 
 
 def _succeeded(order: Order, payment: Payment, intent: Intent, *, at: datetime) -> None:
@@ -137,9 +163,18 @@ def _succeeded(order: Order, payment: Payment, intent: Intent, *, at: datetime) 
     if refill is not None:
         billing.apply_paid(refill, at=at)
         return
-    if payment.saves_card and intent.card is not None:
-        enrollment.enroll(order, intent.card, at=at)
+    if payment.saves_card:
+        _begin_refills(order, intent, at=at)
     outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
+
+
+def _begin_refills(order: Order, intent: Intent, *, at: datetime) -> None:
+    if intent.card is not None:
+        enrollment.enroll(order, intent.card, at=at)
+        return
+    reason = "paid without a card that can be charged again: its refills have not begun"
+    lifecycle.note(order, "refills_not_begun", f"The order was {reason}.", at=at)
+    outbox.alert_staff(emails.staff_review(order, reason), at=at)
 
 
 def _secure_stock(order: Order, *, at: datetime) -> bool:
@@ -160,12 +195,12 @@ def _secure_stock(order: Order, *, at: datetime) -> bool:
 
 def _paid_too_late(order: Order, *, at: datetime) -> None:
     """Money without goods goes back in full, at once, and everybody is told."""
+    inventory.release(order.stock_reference, at=at)
     refunds.request_refund(order, reason="Paid after the goods were gone.", actor=None, at=at)
     if lifecycle.can_end(order, Order.Status.CANCELLED):
         lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="Paid after the goods were gone.")
     outbox.enqueue(emails.paid_too_late(order), to=order.email, at=at)
-    for address in settings.STAFF_ALERT_EMAILS:
-        outbox.enqueue(emails.staff_review(order, "paid late, refunded in full"), to=address, at=at)
+    outbox.alert_staff(emails.staff_review(order, "paid late, refunded in full"), at=at)
 
 
 def _processing(order: Order, *, at: datetime) -> None:
@@ -174,6 +209,18 @@ def _processing(order: Order, *, at: datetime) -> None:
     until = at + PROCESSING_HOLD
     inventory.renew_hold(order.stock_reference, until=until)
     lifecycle.mark_processing(order, hold_until=until)
+
+
+def _cancelled(order: Order, *, at: datetime) -> None:
+    """The intent was cancelled, by us or in Stripe's dashboard: this order can no longer be paid.
+
+    A refill's order is ended by the refill engine, which decides what becomes of its cycles.
+    """
+    lifecycle.mark_unpaid(order)
+    if order.origin == Order.Origin.CHECKOUT and order.status == Order.Status.PENDING:
+        reason = "Its payment was cancelled."
+        lifecycle.end(order, Order.Status.CANCELLED, at=at, reason=reason)
+        inventory.release(order.stock_reference, at=at)
 
 
 def _declined(order: Order, intent: Intent, *, at: datetime) -> None:
@@ -192,7 +239,7 @@ def _refund_row(payment: Payment, found: Refund, *, at: datetime) -> StripeRefun
     """Return our row of a refund; one that was made at Stripe gets a row here."""
     rows = StripeRefund.objects.select_for_update().filter(payment=payment)
     row = rows.filter(stripe_refund_id=found.id).first()
-    if row is None and found.our_refund_id.isdigit():
+    if row is None and found.our_refund_id.isascii() and found.our_refund_id.isdigit():
         row = rows.filter(pk=int(found.our_refund_id), stripe_refund_id__isnull=True).first()
     if row is None:
         row = StripeRefund.objects.create(
@@ -215,12 +262,11 @@ def _refund_changed(order: Order, payment: Payment, refund: StripeRefund, *, at:
     moved = payment.refunds.filter(status__in=[StripeRefund.Status.PENDING, StripeRefund.Status.SUCCEEDED])
     payment.amount_refunded = moved.aggregate(sum=Sum("amount"))["sum"] or 0
     payment.save(update_fields=["amount_refunded"])
-    lifecycle.mark_refunded(order, refunded=payment.amount_refunded, received=payment.amount_received)
+    if order.is_paid:
+        lifecycle.mark_refunded(order, refunded=payment.amount_refunded, received=payment.amount_received)
     amount = format_money(refund.amount, refund.currency)
     lifecycle.note(order, "refund", f"Refund of {amount}: {refund.status}.", at=at, refund=refund.pk)
     if refund.status == StripeRefund.Status.SUCCEEDED:
         outbox.enqueue(emails.refund_sent(order, refund), to=order.email, at=at)
     elif refund.status == StripeRefund.Status.FAILED:
-        for address in settings.STAFF_ALERT_EMAILS:
-            reason = f"a refund of {amount} failed"
-            outbox.enqueue(emails.staff_review(order, reason), to=address, at=at)
+        outbox.alert_staff(emails.staff_review(order, f"a refund of {amount} failed"), at=at)

@@ -189,10 +189,10 @@ def read_event(body: bytes, signature: str) -> Event:
             stripe.WebhookSignature.verify_header(
                 body.decode("utf-8"), signature, secret, settings.STRIPE_WEBHOOK_TOLERANCE_S
             )
-            return _event(json.loads(body))
+            return _event(json.loads(body, parse_constant=_no_constant))
         except stripe.SignatureVerificationError:
             continue
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ForgedEvent("not an event") from error
     raise ForgedEvent("no secret matches")
 
@@ -200,6 +200,10 @@ def read_event(body: bytes, signature: str) -> Event:
 def is_live() -> bool:
     """Return whether our key moves real money."""
     return "_live_" in settings.STRIPE_SECRET_KEY
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _event(payload: dict[str, Any]) -> Event:

@@ -30,9 +30,8 @@ def process_webhook_event(event_pk: int) -> None:
 @shared_task(name="orders.sweep_webhook_events")
 def sweep_webhook_events() -> None:
     """Work off events whose wake-up was lost or whose turn has come again."""
-    at = reading.now()
-    for event_pk in reconciler.due_event_ids(at=at):
-        reconciler.process_event(event_pk, at=at)
+    for event_pk in reconciler.due_event_ids(at=reading.now()):
+        reconciler.process_event(event_pk, at=reading.now())
 
 
 @shared_task(name="orders.reconcile")

@@ -20,7 +20,8 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
 
     Source: https://docs.stripe.com/webhooks#verify-events
     """
-    if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
+    length = request.headers.get("Content-Length") or "0"
+    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
         return _refuse(413, "too_large", "The event is too large.")
     try:
         event = stripe_gateway.read_event(request.body, request.headers.get("Stripe-Signature", ""))

@@ -22,5 +22,6 @@ app.conf.beat_schedule = {
     "ask Stripe about silent payments": {"task": "orders.reconcile", "schedule": 60.0},
     "release expired holds": {"task": "catalog.release_expired_holds", "schedule": 60.0},
     "take aged lots off sale": {"task": "catalog.age_out_lots", "schedule": 3600.0},
+    "forget old idempotency keys": {"task": "api.purge_idempotency_keys", "schedule": 3600.0},
     "publish scheduled articles": {"task": "content.publish_due", "schedule": 30.0},
 }

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders import carts, checkout
+from orders import carts, checkout, settlement
 from orders.api import schemas, views_of
 from orders.carts import Refill
 from orders.checkout import Consents
@@ -159,6 +159,11 @@ class CheckoutView(APIView):
             user=user_of(request),
             at=reading.now(),
         )
+        if not done.created:
+            # Asked again: perhaps because it is paid, and the news has not come yet.
+            found = settlement.observe(done.intent, at=reading.now())
+            if found is not None and found.status != found.Status.PENDING:
+                raise carts.CartClosed(f"This cart is order {found.reference}.", order=found.reference)
         answer = {
             **views_of.order(done.order),
             **views_of.access(done.order),

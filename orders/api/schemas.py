@@ -27,7 +27,7 @@ class AddressSerializer(StrictSerializer):
     city = StrictCharField(max_length=120)
     region = StrictCharField(max_length=8, required=False, allow_blank=True, help_text="State code (US).")
     postal_code = StrictCharField(max_length=20, required=False, allow_blank=True)
-    country = serializers.RegexField(r"^[A-Za-z]{2}$", help_text="ISO 3166-1 alpha-2.")
+    country = serializers.RegexField(r"^[A-Za-z]{2}\Z", help_text="ISO 3166-1 alpha-2.")
     phone = StrictCharField(max_length=32, required=False, allow_blank=True)
 
     def to_internal_value(self, data: Any) -> Any:
@@ -44,13 +44,13 @@ class RefillSerializer(StrictSerializer):
 
 
 class CartCreateSerializer(StrictSerializer):
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1 alpha-2.")
+    country = serializers.RegexField(r"^[A-Z]{2}\Z", required=False, help_text="ISO 3166-1 alpha-2.")
     currency = serializers.ChoiceField(choices=settings.SUPPORTED_CURRENCIES, required=False)
 
 
 class CartChangeSerializer(CartCreateSerializer):
     email = serializers.EmailField(max_length=254, required=False)
-    locale = serializers.RegexField(r"^[a-z]{2}(-[a-z]{2})?$", required=False)
+    locale = serializers.RegexField(r"^[a-z]{2}(-[a-z]{2})?\Z", required=False)
     shipping_address = AddressSerializer(required=False, allow_null=True)
     billing_address = AddressSerializer(required=False, allow_null=True)
     shipping_method = StrictCharField(max_length=40, required=False, allow_blank=True)

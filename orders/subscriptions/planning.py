@@ -142,6 +142,19 @@ def _pause(together: Sequence[BillingCycle], reason: str, *, at: datetime) -> No
         )
 
 
+def _tell_anew(refill: Refill, *, at: datetime) -> int:
+    """Announce a refill afresh; one that can no longer be quoted rests, and holds up nobody else."""
+    try:
+        quote = quoting.quote(refill, at=at)
+    except quoting.REFUSALS as refusal:
+        together = list(refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription"))
+        membership.dissolve(refill)
+        _pause(together, refusal.detail, at=at)
+        return 1
+    notices.tell(refill, quote, charge_at=at, at=at)
+    return 1
+
+
 @transaction.atomic(durable=True)
 def _postpone(refill_id: int, *, at: datetime) -> int:
     refill = cycles.lock_refill(refill_id)
@@ -159,7 +172,6 @@ def _postpone(refill_id: int, *, at: datetime) -> int:
     elif notice is not None and notice.sent_at is not None and date > at - STALE_AFTER:
         refill.next_attempt_at = notice.sent_at + settings.REFILL_NOTICE_FOR
     else:
-        notices.tell(refill, quoting.quote(refill, at=at), charge_at=at, at=at)
-        return 1
+        return _tell_anew(refill, at=at)
     refill.save(update_fields=["next_attempt_at"])
     return 1

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils import encoders
@@ -23,6 +24,7 @@ from shop.exceptions import Conflict, InvalidInput, Unprocessable
 
 HEADER = "Idempotency-Key"
 LOCK_FOR = timedelta(seconds=60)
+KEPT_FOR = timedelta(hours=48)
 
 
 class KeyInUse(Conflict):
@@ -60,7 +62,7 @@ def run_once(
     try:
         answer = work()
     except BaseException:
-        IdempotencyKey.objects.filter(pk=row.pk).delete()
+        _mine(row).delete()
         raise
     _finish(row, answer)
     return answer
@@ -68,12 +70,23 @@ def run_once(
 
 def _finish(row: IdempotencyKey, answer: Response) -> None:
     if answer.status_code >= 300:
-        IdempotencyKey.objects.filter(pk=row.pk).delete()
+        _mine(row).delete()
         return
     body = json.dumps(answer.data, cls=encoders.JSONEncoder)
-    IdempotencyKey.objects.filter(pk=row.pk).update(
+    _mine(row).update(
         status=IdempotencyKey.Status.DONE, response_status=answer.status_code, response_body=body
     )
+
+
+def purge(*, at: datetime) -> int:
+    """Forget answers older than `KEPT_FOR`, which hold what a client needs to pay; return how many."""
+    return IdempotencyKey.objects.filter(created_at__lt=at - KEPT_FOR).delete()[0]
+
+
+def _mine(row: IdempotencyKey) -> QuerySet[IdempotencyKey]:
+    """Our row, unless somebody took it over because we were too slow."""
+    running = IdempotencyKey.Status.RUNNING
+    return IdempotencyKey.objects.filter(pk=row.pk, status=running, locked_at=row.locked_at)
 
 
 def _claim(key: str, caller: str, fingerprint: str, *, at: datetime) -> IdempotencyKey:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -28,7 +30,7 @@ class CursorPages(CursorPagination):
             raise InvalidInput("page_size is 1 to 100.", fields={"page_size": ["A whole number, 1 to 100."]})
         try:
             return super().paginate_queryset(queryset, request, view)
-        except (NotFound, ValueError) as error:
+        except (NotFound, ValueError, ValidationError, DataError) as error:
             raise InvalidInput(
                 "This cursor does not belong to this list. Start without one.",
                 fields={"cursor": ["Not a cursor of this list."]},

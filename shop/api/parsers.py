@@ -14,6 +14,9 @@ from shop.exceptions import InvalidInput
 # C0 controls but for tab, line feed and carriage return; DEL; C1 controls; lone surrogates.
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# A whole string, or one bracket. Possessive, and a string without an end takes the rest: linear on any input.
+_TOKENS = re.compile(r'"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+
 
 class TooLarge(InvalidInput):
     code = "too_large"
@@ -51,7 +54,7 @@ def parse_strict(raw: bytes) -> Any:
 
 def _check_depth(text: str) -> None:
     depth = 0
-    for part in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text, re.DOTALL):
+    for part in _TOKENS.finditer(text):
         mark = part.group()
         depth += (mark in "[{") - (mark in "]}")
         if depth > settings.API_MAX_JSON_DEPTH:

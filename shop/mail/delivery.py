@@ -25,10 +25,10 @@ def deliver(message_id: int, *, at: datetime) -> bool:
     At-least-once: a worker killed between the server's answer and our commit sends again under the same
     Message-ID, which mail programs show once.
     """
-    claimed = OutboxMessage.objects.filter(
+    due = OutboxMessage.objects.filter(
         pk=message_id, status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at
-    ).update(next_attempt_at=at + SENDING_FOR)
-    if not claimed:
+    )
+    if not due.update(next_attempt_at=at + SENDING_FOR):
         return False
     message = OutboxMessage.objects.get(pk=message_id)
     if _is_suppressed(message):

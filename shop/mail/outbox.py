@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
 from functools import partial
@@ -59,6 +59,13 @@ def enqueue(letter: Letter, *, to: str, at: datetime) -> OutboxMessage | None:
         return None
     _nudge_after_commit([message.pk])
     return message
+
+
+def alert_staff(letter: Letter, *, at: datetime) -> None:
+    """Write a mail to each address that staff named for alerts, in the caller's transaction."""
+    for number, address in enumerate(settings.STAFF_ALERT_EMAILS, start=1):
+        mine = replace(letter, occasion=f"{letter.occasion[:70]} #{number}".strip())
+        enqueue(mine, to=address, at=at)
 
 
 def render(letter: Letter) -> dict[str, str]:

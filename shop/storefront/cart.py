@@ -185,7 +185,10 @@ def _back_with(request: HttpRequest, words: str) -> HttpResponse:
 
 def _came_from(request: HttpRequest) -> str:
     """Return the page of ours that the visitor came from."""
-    parts = urlsplit(request.headers.get("Referer", ""))
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return "/"
     return _safe(request, f"{parts.path}?{parts.query}" if parts.query else parts.path)
 
 

@@ -11,7 +11,7 @@ from orders.carts import MAX_QUANTITY, Refill
 INTERVALS_WEEKS = [days // 7 for days in CADENCES_DAYS]
 INTERVAL_CHOICES = [(weeks, f"every {weeks} weeks") for weeks in INTERVALS_WEEKS]
 USUAL_INTERVAL_WEEKS = 4
-ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*$", "One line, without control characters.")
+ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line, without control characters.")
 
 
 class AddToCartForm(forms.Form):
@@ -31,7 +31,7 @@ class LineForm(forms.Form):
     """A line of the cart: "once", or a number of weeks, or the interval that it has already."""
 
     quantity = forms.IntegerField(min_value=1, max_value=MAX_QUANTITY)
-    interval = forms.RegexField(r"^(once|(day|week|month):[1-9][0-9]{0,2})$", required=False)
+    interval = forms.RegexField(r"^(once|(day|week|month):[1-9][0-9]{0,2})\Z", required=False)
 
     def changes(self) -> dict[str, Any]:
         """Return what to change, as `carts.change_line` takes it."""
