@@ -53,7 +53,7 @@ def for_warning(warning: FraudWarning) -> str:
             "Too late to prevent a dispute by a refund, or it was refunded. Do not ship what is still here."
         )
     return (
-        "Do not ship. If it looks like fraud, refund the order now: a refund before the dispute saves its fee. "
+        "Do not ship. If it looks like fraud, refund the order now: that saves the fee of a dispute. "
         "If you know the customer, finish the review."
     )
 

@@ -1,7 +1,8 @@
 """What each of Stripe's events makes us ask.
 
-An event is only a hint: it carries ids, and what counts is read. So neither the version in which it was rendered nor what it claims matters. A type that is not here, a thin
-event and one without an object are done without effect.
+An event is only a hint: it carries ids, and what counts is read. So neither the version in which it was
+rendered nor what it claims matters. A type that is not here, a thin event and one without an object are done
+without effect.
 """
 
 from collections.abc import Callable

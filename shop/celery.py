@@ -4,10 +4,12 @@ Each entry only wakes a sweep over rows; firing twice, late or never changes not
 """
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, celeryd_init
+from django.core.exceptions import ImproperlyConfigured
 
 from shop import checks
 
@@ -34,5 +36,10 @@ app.conf.beat_schedule = {
 @celeryd_init.connect
 @beat_init.connect
 def refuse_wrong_keys(**kwargs: Any) -> None:
-    """A worker and a beat run no system checks: stop them here."""
-    checks.refuse_wrong_keys()
+    """A worker and a beat run no system checks: stop them here. Celery logs what a receiver raises and goes
+    on, so that only leaving stops it.
+    """
+    try:
+        checks.refuse_wrong_keys()
+    except ImproperlyConfigured as refusal:
+        sys.exit(str(refusal))
