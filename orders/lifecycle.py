@@ -121,6 +121,19 @@ def flag_for_review(order: Order, reason: str, *, at: datetime) -> None:
     note(order, "review", f"Needs review: {reason}", at=at)
 
 
+def mark_disputed(order: Order, *, is_disputed: bool) -> None:
+    """Show whether a bank asks for the money back: nothing ships while one does."""
+    if order.is_disputed != is_disputed:
+        order.is_disputed = is_disputed
+        order.save(update_fields=["is_disputed"])
+
+
+def hold_parcel(order: Order, reason: str, *, at: datetime) -> None:
+    """One more reason why a person must look before anything ships; those that are there already stay."""
+    whole = f"{order.review_reason}; {reason}" if order.review_reason else reason
+    flag_for_review(order, whole[:200], at=at)
+
+
 @transaction.atomic
 def finish_review(order: Order, *, finding: str, actor: User, at: datetime) -> None:
     """A person has looked and the order may go on. Takes the order's lock itself.

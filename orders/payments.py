@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from orders import customers, lifecycle
 from orders import stripe_gateway as gateway
 from orders.models import Customer, Order, Payment, PaymentAttempt, SavedCard
 from orders.stripe_gateway import Intent, Mood
@@ -23,6 +24,9 @@ UNRESOLVED = (Outcome.STARTED, Outcome.UNKNOWN)
 KEY_HOLDS_FOR = timedelta(hours=23)
 WAITING_FOR_A_CARD = frozenset({"requires_payment_method", "requires_confirmation"})
 CLOCK_SLACK = timedelta(minutes=10)
+# The error code of an attempt to create an intent for a customer who was deleted at Stripe.
+CUSTOMER_GONE = "customer_gone"
+_UNFINISHED = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 
 class PaymentUnavailable(Unavailable):
@@ -38,6 +42,10 @@ class PaymentRefused(Unprocessable):
 class OrderEnded(Conflict):
     code = "not_payable"
     title = "This order can no longer be paid"
+
+
+class CustomerGone(PaymentRefused):
+    """The customer was deleted at Stripe. Ours has forgotten the id: the next try opens a new one."""
 
 
 class AttemptUnresolved(Conflict):
@@ -61,18 +69,29 @@ def start(order: Order, *, saves_card: bool, at: datetime) -> Payment:
 def open_intent(order: Order, *, at: datetime, mood: Mood) -> Intent:
     """Return the order's one PaymentIntent, created if it is not there yet. Network: no transaction.
 
+    An intent whose customer was deleted at Stripe cannot be paid any more, nor given to another customer: it
+    is cancelled there first, and only then a new one takes its place.
     :raises PaymentUnavailable: if Stripe gives no definite answer; asking again continues where it stopped.
+    :raises PaymentRefused: if Stripe will not do it.
     """
     payment = order.payment
     try:
         if payment.stripe_payment_intent_id:
-            return _retrieve(payment, mood=mood)
-        customer = payment.order.customer
-        if customer is not None and not customer.stripe_customer_id:
-            _open_customer(payment, customer, at=at, mood=mood)
-        return _create_intent(payment, at=at, mood=mood)
+            intent = _retrieve(payment, mood=mood)
+            if not _is_orphan(payment, intent):
+                return intent
+            intent = cancel_intent(order, at=at, mood=mood) or intent
+            if intent.status != "canceled":
+                return intent
+            _let_go(payment, intent, at=at)
+        try:
+            return _open_new(payment, at=at, mood=mood)
+        except CustomerGone:
+            return _open_new(payment, at=at, mood=mood)
     except gateway.OutcomeUnknown as error:
         raise _unavailable(order) from error
+    except gateway.Refused as refusal:
+        raise PaymentRefused(refusal.message, stripe_code=refusal.code) from refusal
 
 
 def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
@@ -208,6 +227,38 @@ def _retrieve(payment: Payment, *, mood: Mood) -> Intent:
         raise PaymentRefused(refusal.message, stripe_code=refusal.code) from refusal
 
 
+def _is_orphan(payment: Payment, intent: Intent) -> bool:
+    """Return whether an unfinished intent is for a customer whom we know to be deleted at Stripe."""
+    customer = payment.order.customer
+    if customer is None or intent.status not in (*_UNFINISHED, "canceled"):
+        return False
+    if intent.customer_id not in customer.former_stripe_ids:
+        return False
+    # Another call of unknown outcome is finished first: Stripe will refuse it, and then comes our turn.
+    return not payment.attempts.filter(outcome__in=UNRESOLVED).exclude(kind=Kind.CANCEL).exists()
+
+
+def _let_go(payment: Payment, intent: Intent, *, at: datetime) -> None:
+    """Make room for a new intent: this one is cancelled at Stripe and can move nothing."""
+    resolve(payment, intent, at=at)
+    with transaction.atomic(durable=True):
+        mine = Payment.objects.filter(pk=payment.pk, stripe_payment_intent_id=intent.id)
+        if mine.update(stripe_payment_intent_id=None, intent_status=""):
+            said = "The customer was deleted at Stripe: the payment was cancelled there and opened anew."
+            lifecycle.note(payment.order, "payment_reopened", said, at=at, intent=intent.id)
+    payment.refresh_from_db(fields=["stripe_payment_intent_id"])
+
+
+def _open_new(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
+    customer = payment.order.customer
+    if customer is not None and not customer.stripe_customer_id:
+        # An attempt that was written for a customer who is gone by now has to be refused before.
+        written = payment.attempts.filter(outcome__in=UNRESOLVED, kind=Kind.CREATE_INTENT)
+        if not written.exists():
+            _open_customer(payment, customer, at=at, mood=mood)
+    return _create_intent(payment, at=at, mood=mood)
+
+
 def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: Mood) -> None:
     request = {"email": customer.email, "name": customer.name, "reference": payment.order.reference}
     attempt = _begin(payment, Kind.CREATE_CUSTOMER, request, at=at)
@@ -243,12 +294,23 @@ def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
         _finish(attempt, Outcome.UNKNOWN, at=at, message=str(error))
         raise
     except gateway.Refused as refusal:
-        _finish(attempt, Outcome.REFUSED, at=at, error_code=refusal.code, message=refusal.message)
+        gone = refusal.is_missing and refusal.param == "customer"
+        code = CUSTOMER_GONE if gone else refusal.code
+        _finish(attempt, Outcome.REFUSED, at=at, error_code=code, message=refusal.message)
+        if gone:
+            _forget_customer(payment, attempt)
+            raise CustomerGone(refusal.message) from refusal
         raise PaymentRefused(refusal.message, stripe_code=refusal.code) from refusal
     with transaction.atomic(durable=True):
         adopt(payment, intent.id)
         _finish(attempt, Outcome.OK, at=at)
     return intent
+
+
+def _forget_customer(payment: Payment, attempt: PaymentAttempt) -> None:
+    customers.forget(attempt.request["customer"])
+    if payment.order.customer is not None:
+        payment.order.customer.refresh_from_db(fields=["stripe_customer_id", "former_stripe_ids"])
 
 
 def _intent_params(payment: Payment) -> dict[str, Any]:

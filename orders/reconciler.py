@@ -1,14 +1,14 @@
 """Asking Stripe about whatever has been silent for too long: no webhook is ever needed to arrive."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.db.models import F, Q
 
-from orders import checkout, payments, refunds, settlement, stripe_gateway
-from orders.models import Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
+from orders import checkout, events, payments, refunds, settlement, stripe_gateway, stripe_reads
+from orders.models import Dispute, Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
 from orders.subscriptions import billing
 from shop.exceptions import ShopError
 
@@ -21,6 +21,8 @@ AGE_SHARE = 10
 # A worker that is at it has this long before another one takes the event.
 WORKING_FOR = timedelta(minutes=1)
 BACKOFF_LIMIT_MINUTES = 60
+# Stripe repeats a webhook for three days. What is older than this and still open is asked about singly.
+LOOK_BACK = timedelta(days=14)
 
 
 def process_event(event_pk: int, *, at: datetime) -> bool:
@@ -35,7 +37,7 @@ def process_event(event_pk: int, *, at: datetime) -> bool:
         return False
     event = WebhookEvent.objects.get(pk=event_pk)
     try:
-        _apply(event, at=at)
+        note = events.apply(event, at=at)
     except Exception as error:
         # Whatever it is, this event waits for its next turn and the others go on.
         if not isinstance(error, EXPECTED):
@@ -45,7 +47,7 @@ def process_event(event_pk: int, *, at: datetime) -> bool:
             last_error=f"{type(error).__name__}: {error}"[:500], next_attempt_at=at + wait
         )
         return False
-    WebhookEvent.objects.filter(pk=event_pk).update(processed_at=at, last_error="")
+    WebhookEvent.objects.filter(pk=event_pk).update(processed_at=at, last_error=note)
     return True
 
 
@@ -133,20 +135,35 @@ def check_pending_refunds(*, at: datetime, limit: int = 100) -> int:
     return len(ids)
 
 
+def check_disputes(*, at: datetime) -> int:
+    """Ask Stripe about new disputes and warnings, and about open disputes; return how many there were.
+
+    None of them needs a webhook to be found.
+    """
+    found: list[Callable[[], object]] = []
+    _guarded(lambda: found.extend(_taken_back(at)), "the list of disputes and warnings")
+    for observe in found:
+        _guarded(observe, "a dispute or warning")
+    return len(found)
+
+
+def _taken_back(at: datetime) -> Iterator[Callable[[], object]]:
+    since = at - LOOK_BACK
+    for warning in stripe_reads.list_warnings_since(since):
+        yield partial(settlement.observe_warning, warning, at=at)
+    for dispute in stripe_reads.list_disputes_since(since):
+        yield partial(settlement.observe_dispute, dispute, at=at)
+    older = Dispute.objects.filter(closed_at__isnull=True, opened_at__lt=since)
+    for dispute_id in older.values_list("stripe_dispute_id", flat=True):
+        yield partial(_check_dispute, dispute_id, at=at)
+
+
+def _check_dispute(stripe_dispute_id: str, *, at: datetime) -> None:
+    settlement.observe_dispute(stripe_reads.retrieve_dispute(stripe_dispute_id), at=at)
+
+
 def _check_refund(stripe_refund_id: str, *, at: datetime) -> None:
     settlement.observe_refund(stripe_gateway.retrieve_refund(stripe_refund_id), at=at)
-
-
-def _apply(event: WebhookEvent, *, at: datetime) -> None:
-    mood = stripe_gateway.BACKGROUND
-    intent_id = event.payload.get("payment_intent", "")
-    if event.type.startswith("payment_intent."):
-        settlement.observe_by_id(event.object_id, mood=mood, at=at)
-    elif event.type.startswith("refund.") or event.type == "charge.refund.updated":
-        settlement.observe_refund(stripe_gateway.retrieve_refund(event.object_id), at=at)
-    elif event.type == "charge.refunded" and intent_id:
-        for found in stripe_gateway.list_refunds(intent_id):
-            settlement.observe_refund(found, at=at)
 
 
 def _open(at: datetime) -> list[Payment]:

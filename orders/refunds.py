@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from orders import lifecycle, payments, stripe_gateway
-from orders.models import Order, OrderLine, Payment, RefundLine, StripeRefund
+from orders.models import Dispute, Order, OrderLine, Payment, RefundLine, StripeRefund
 from orders.stripe_gateway import Mood, Refund
 from shop.accounts.models import User
 from shop.exceptions import Conflict, InvalidInput
@@ -32,9 +32,13 @@ class RefundTooLarge(InvalidInput):
 
 
 def refundable(payment: Payment) -> int:
-    """Return what may still be refunded, in minor units: received less everything sent or on its way."""
+    """Return what may still be refunded, in minor units: received less everything sent or on its way, and
+    less what a bank has taken back by a dispute: that money would be paid twice.
+    """
     counted = payment.refunds.filter(status__in=StripeRefund.COUNTED)
-    return payment.amount_received - (counted.aggregate(sum=Sum("amount"))["sum"] or 0)
+    taken = payment.disputes.exclude(status__in=Dispute.LEAVE_MONEY)
+    gone = [rows.aggregate(sum=Sum("amount"))["sum"] or 0 for rows in (counted, taken)]
+    return max(0, payment.amount_received - sum(gone))
 
 
 def units_refunded(order: Order) -> dict[int, int]:

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Sum
 
 from catalog import inventory
-from orders import emails, lifecycle, payments, placement, refunds, stripe_gateway
-from orders.models import Order, Payment, StripeRefund
+from orders import disputes, emails, lifecycle, payments, placement, refunds, stripe_gateway, stripe_reads
+from orders.models import Dispute, Order, Payment, StripeRefund
 from orders.stripe_gateway import Intent, Mood, Refund
-from orders.subscriptions import billing, dunning, enrollment
+from orders.subscriptions import billing, dunning, enrollment, halts
 from shop.mail import outbox
 from shop.money import format_money
 
@@ -39,6 +39,9 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
     if payment is None:
         logger.warning("intent %s belongs to no order of ours", intent.id)
         return None
+    if intent.status == "canceled" and payment.stripe_payment_intent_id != intent.id:
+        # An intent that was given up for another one (see payments.open_intent): it can move nothing.
+        return payment.order
     with transaction.atomic(durable=True):
         # Refill rows are locked before the order: see the locking order in the README.
         refill = billing.lock_for(payment.order)
@@ -116,6 +119,56 @@ def refund_refused(refund_id: int, code: str, *, at: datetime) -> None:
         lifecycle.flag_for_review(order, f"refund of {amount} refused: {code}", at=at)
         reason = f"Stripe refused a refund of {amount}: {code}"
         outbox.alert_staff(emails.staff_review(order, reason), at=at)
+
+
+def observe_dispute(found: stripe_reads.Dispute, *, at: datetime) -> Order | None:
+    """Apply what a freshly read dispute says: while one is open nothing ships and the customer's refills
+    rest; a lost one is shown on the payment. A payment that we have not seen succeed is asked about first.
+    """
+    payment = _settled(found, at=at)
+    if payment is None:
+        return None
+    with transaction.atomic(durable=True):
+        theirs = halts.lock_for(payment.order)
+        order = Order.objects.select_for_update().get(pk=payment.order_id)
+        payment = Payment.objects.select_for_update().get(pk=payment.pk)
+        dispute, before = disputes.record(payment, found, at=at)
+        if dispute.status != before:
+            disputes.follow(order, payment, dispute, at=at)
+        # Once: what staff have resumed while it was open stays resumed.
+        if dispute.is_open and (not before or before in Dispute.CLOSED):
+            halts.halt(theirs, at=at)
+    return order
+
+
+def observe_warning(found: stripe_reads.FraudWarning, *, at: datetime) -> Order | None:
+    """Apply what a freshly read early fraud warning says: the parcel is held until staff have looked."""
+    payment = _settled(found, at=at)
+    if payment is None:
+        return None
+    with transaction.atomic(durable=True):
+        order = Order.objects.select_for_update().get(pk=payment.order_id)
+        payment = Payment.objects.select_for_update().get(pk=payment.pk)
+        warning, is_new = disputes.record_warning(payment, found)
+        if is_new:
+            disputes.follow_warning(order, warning, at=at)
+    return order
+
+
+def _settled(found: stripe_reads.Dispute | stripe_reads.FraudWarning, *, at: datetime) -> Payment | None:
+    """Return the payment that a dispute or a warning is about, asked about first if its success is news."""
+    rows = Payment.objects.select_related("order__user")
+    payment = rows.filter(stripe_payment_intent_id=found.payment_intent_id).first()
+    if payment is None and found.payment_intent_id:
+        observe_by_id(found.payment_intent_id, mood=stripe_gateway.BACKGROUND, at=at)
+        payment = rows.filter(stripe_payment_intent_id=found.payment_intent_id).first()
+    elif payment is not None and payment.succeeded_at is None:
+        observe_by_id(found.payment_intent_id, mood=stripe_gateway.BACKGROUND, at=at)
+        payment.refresh_from_db()
+    if payment is None or found.livemode != stripe_gateway.is_live():
+        logger.warning("%s concerns no payment of ours", found.id)
+        return None
+    return payment
 
 
 def _find(intent: Intent) -> Payment | None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any
 
 import stripe
@@ -93,14 +94,24 @@ class NotConfigured(Unavailable):
 
 
 class Refused(Exception):
-    """Stripe answered and will not do it: 400, 402, 404. `intent` is the intent of a declined charge."""
+    """Stripe answered and will not do it: 400, 402, 404. `intent` is the intent of a declined charge, `param`
+    the parameter that Stripe names.
+    """
 
-    def __init__(self, code: str, decline_code: str, message: str, intent: Intent | None) -> None:
+    def __init__(
+        self, code: str, decline_code: str, message: str, intent: Intent | None, param: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.decline_code = decline_code
         self.message = message
         self.intent = intent
+        self.param = param
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether what was asked for is not there, or not there any more."""
+        return self.code == "resource_missing"
 
 
 class OutcomeUnknown(Exception):
@@ -147,11 +158,9 @@ def retrieve_intent(intent_id: str, *, mood: Mood) -> Intent:
     return _intent(_call(lambda: _client(mood).v1.payment_intents.retrieve(intent_id, {"expand": _EXPAND})))
 
 
-def list_intents_since(since: datetime, *, mood: Mood = BACKGROUND) -> Iterator[Intent]:
-    """Yield every intent created since a moment, newest first. A list, not a search: lists are not late."""
-    params: Any = {"created": {"gte": int(since.timestamp())}, "limit": 100}
-    page = _call(lambda: _client(mood).v1.payment_intents.list(params))
-    for found in page.auto_paging_iter():
+def list_intents_since(since: datetime | None, *, mood: Mood = BACKGROUND) -> Iterator[Intent]:
+    """Yield every intent created since a moment (None: ever), newest first. A list: a search may be late."""
+    for found in every("payment_intents", created_since(since), mood=mood):
         yield _intent(found)
 
 
@@ -174,9 +183,36 @@ def retrieve_refund(refund_id: str, *, mood: Mood = BACKGROUND) -> Refund:
 
 def list_refunds(payment_intent_id: str, *, mood: Mood = BACKGROUND) -> list[Refund]:
     """Return every refund of an intent, wherever it was made."""
-    params: Any = {"payment_intent": payment_intent_id, "limit": 100}
-    page = _call(lambda: _client(mood).v1.refunds.list(params))
-    return [_refund(found) for found in page.auto_paging_iter()]
+    return [_refund(found) for found in every("refunds", {"payment_intent": payment_intent_id}, mood=mood)]
+
+
+def list_refunds_since(since: datetime | None, *, mood: Mood = BACKGROUND) -> Iterator[Refund]:
+    """Yield every refund created since a moment (None: ever), newest first."""
+    for found in every("refunds", created_since(since), mood=mood):
+        yield _refund(found)
+
+
+def every(kind: str, params: Mapping[str, Any], *, mood: Mood = BACKGROUND) -> Iterator[Any]:
+    """Yield every object of one of Stripe's lists ("charges"), newest first; each page is a call of its own,
+    so that a page that fails is an `OutcomeUnknown` like any other call.
+    """
+    request: Any = {**params, "limit": 100}
+    while True:
+        page = _call(partial(_list, kind, request, mood))
+        yield from page.data
+        if not page.has_more:
+            return
+        request = {**request, "starting_after": page.data[-1].id}
+
+
+def read(kind: str, object_id: str, *, mood: Mood = BACKGROUND) -> Any:
+    """Read one object of one of Stripe's lists by its id."""
+    return _call(lambda: attrgetter(kind)(_client(mood).v1).retrieve(object_id))
+
+
+def created_since(since: datetime | None) -> dict[str, Any]:
+    """Return the parameters of a list that starts at a moment; None starts at the beginning."""
+    return {} if since is None else {"created": {"gte": int(since.timestamp())}}
 
 
 def read_event(body: bytes, signature: str) -> Event:
@@ -206,17 +242,38 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _event(payload: dict[str, Any]) -> Event:
-    about = payload.get("data", {}).get("object") or payload.get("related_object") or {}
-    intent = about.get("payment_intent") or ""
+def _event(payload: Any) -> Event:
+    """Thin events (`v2.core.event`) name a related object where others hold a copy of theirs; some have
+    neither. Source: https://docs.stripe.com/event-destinations#thin-events
+    """
+    if not isinstance(payload, dict) or not _word(payload.get("id"), 80):
+        raise ValueError("an event has an id")
+    about = _part(_part(payload, "data"), "object") or _part(payload, "related_object")
+    intent = about.get("payment_intent")
+    facts = {key: payload.get(key) for key in ("created", "api_version", "livemode")}
+    plain = {key: fact if isinstance(fact, int) else _word(fact, 40) for key, fact in facts.items()}
     return Event(
-        id=str(payload["id"])[:80],
-        type=str(payload["type"])[:80],
-        object_id=str(about.get("id") or "")[:80],
-        object_type=str(about.get("object") or about.get("type") or "")[:40],
-        payment_intent_id=intent if isinstance(intent, str) else str(intent.get("id", "")),
-        summary={key: payload.get(key) for key in ("created", "api_version", "livemode")},
+        id=_word(payload["id"], 80),
+        type=_word(payload["type"], 80),
+        object_id=_word(about.get("id"), 80),
+        object_type=_word(about.get("object") or about.get("type"), 40),
+        payment_intent_id=_word(intent.get("id") if isinstance(intent, dict) else intent, 80),
+        summary=plain,
     )
+
+
+def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
+    found = whole.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _word(value: Any, length: int) -> str:
+    """Return an id or a type as PostgreSQL can keep it; whatever else stands in its place is nothing."""
+    return value.replace("\0", "")[:length] if isinstance(value, str) else ""
+
+
+def _list(kind: str, params: Mapping[str, Any], mood: Mood) -> Any:
+    return attrgetter(kind)(_client(mood).v1).list(params)
 
 
 def _client(mood: Mood) -> stripe.StripeClient:
@@ -267,6 +324,7 @@ def _refusal(error: stripe.StripeError) -> Refused:
         decline_code=str(getattr(details, "decline_code", None) or ""),
         message=str(error.user_message or error),
         intent=_intent(found) if found is not None else None,
+        param=str(getattr(error, "param", None) or ""),
     )
 
 
@@ -283,10 +341,10 @@ def _intent(found: Any) -> Intent:
         currency=found.currency.upper(),
         livemode=bool(found.livemode),
         order_reference=str(metadata.get("order_id", "")),
-        customer_id=_id_of(customer),
+        customer_id=id_of(customer),
         client_secret=getattr(found, "client_secret", "") or "",
-        card=_card(getattr(found, "payment_method", None)),
-        charge_id=_id_of(charge),
+        card=card_of(getattr(found, "payment_method", None)),
+        charge_id=id_of(charge),
         error_code=str(getattr(problem, "code", None) or "") if problem else "",
         decline_code=str(getattr(problem, "decline_code", None) or "") if problem else "",
         error_message=str(getattr(problem, "message", None) or "") if problem else "",
@@ -294,13 +352,13 @@ def _intent(found: Any) -> Intent:
     )
 
 
-def _card(found: Any) -> Card | None:
+def card_of(found: Any) -> Card | None:
     card = getattr(found, "card", None)
     if found is None or isinstance(found, str) or card is None:
         return None
     return Card(
         payment_method_id=found.id,
-        customer_id=_id_of(getattr(found, "customer", None)),
+        customer_id=id_of(getattr(found, "customer", None)),
         brand=card.brand,
         last4=card.last4,
         exp_month=card.exp_month,
@@ -315,14 +373,14 @@ def _refund(found: Any) -> Refund:
         status=found.status or "pending",
         amount=found.amount,
         currency=found.currency.upper(),
-        payment_intent_id=_id_of(getattr(found, "payment_intent", None)),
+        payment_intent_id=id_of(getattr(found, "payment_intent", None)),
         failure_reason=str(getattr(found, "failure_reason", None) or ""),
         our_refund_id=str(metadata.get("refund_id", "")),
         created_at=datetime.fromtimestamp(found.created, tz=UTC),
     )
 
 
-def _id_of(value: Any) -> str:
+def id_of(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else str(value.id)

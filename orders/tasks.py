@@ -45,6 +45,12 @@ def reconcile() -> None:
     reconciler.end_refill_orders(at=at)
 
 
+@shared_task(name="orders.check_disputes")
+def check_disputes() -> None:
+    """Ask Stripe about disputes and early fraud warnings."""
+    reconciler.check_disputes(at=reading.now())
+
+
 @shared_task(name="orders.plan_refills")
 def plan_refills() -> None:
     """Join cycles that come due into refills, with a quote and a reminder; end and resume what is due to."""

@@ -4,8 +4,14 @@ Each entry only wakes a sweep over rows; firing twice, late or never changes not
 """
 
 import os
+import sys
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, celeryd_init
+from django.core.exceptions import ImproperlyConfigured
+
+from shop import checks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.local")
 
@@ -20,8 +26,21 @@ app.conf.beat_schedule = {
     "charge the refills that are due": {"task": "orders.dispatch_due_refills", "schedule": 15.0},
     "plan the coming refills": {"task": "orders.plan_refills", "schedule": 15.0},
     "ask Stripe about silent payments": {"task": "orders.reconcile", "schedule": 60.0},
+    "ask Stripe about disputes and fraud warnings": {"task": "orders.check_disputes", "schedule": 600.0},
     "release expired holds": {"task": "catalog.release_expired_holds", "schedule": 60.0},
     "take aged lots off sale": {"task": "catalog.age_out_lots", "schedule": 3600.0},
     "forget old idempotency keys": {"task": "api.purge_idempotency_keys", "schedule": 3600.0},
     "publish scheduled articles": {"task": "content.publish_due", "schedule": 30.0},
 }
+
+
+@celeryd_init.connect
+@beat_init.connect
+def refuse_wrong_keys(**kwargs: Any) -> None:
+    """A worker and a beat run no system checks: stop them here. Celery logs what a receiver raises and goes
+    on, so that only leaving stops it.
+    """
+    try:
+        checks.refuse_wrong_keys()
+    except ImproperlyConfigured as refusal:
+        sys.exit(str(refusal))

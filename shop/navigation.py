@@ -14,6 +14,8 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("orders.Order", "receipt_long"),
         ("orders.Payment", "payments"),
         ("orders.StripeRefund", "undo"),
+        ("orders.Dispute", "gavel"),
+        ("orders.FraudWarning", "report"),
         ("orders.Customer", "person"),
         ("orders.Cart", "shopping_cart"),
         ("orders.Consent", "handshake"),

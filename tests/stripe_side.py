@@ -61,6 +61,17 @@ class StripeSide:
         """Post to Stripe as the shop's own account, for whatever a test has to arrange there."""
         return self._post(path, form, settings.STRIPE_SECRET_KEY)
 
+    def delete(self, path: str) -> Any:
+        """Delete something in Stripe's own dashboard."""
+        headers = {"Authorization": f"Bearer {settings.STRIPE_SECRET_KEY}"}
+        return requests.delete(self.url + path, headers=headers, timeout=10).json()
+
+    def control(self, verb: str, **given: Any) -> Any:
+        """Make something happen at Stripe that only banks do: dispute, update-card…"""
+        answer = requests.post(f"{self.url}/_test/{verb}", json=given, timeout=10)
+        assert answer.ok, answer.text
+        return answer.json()
+
     def charges_of(self, reference: str) -> list[dict[str, Any]]:
         """Return successful charges that the ledger holds for an order."""
         charges = requests.get(f"{self.url}/_test/ledger", timeout=10).json()["charges"]

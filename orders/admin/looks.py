@@ -24,6 +24,16 @@ REFUND = {
     "failed": "danger",
     "canceled": "warning",
 }
+DISPUTE = {
+    "needs_response": "danger",
+    "warning_needs_response": "danger",
+    "under_review": "warning",
+    "warning_under_review": "warning",
+    "warning_closed": "success",
+    "won": "success",
+    "prevented": "success",
+    "lost": "danger",
+}
 OUTCOME = {"started": "info", "unknown": "warning", "ok": "success", "refused": "danger"}
 
 

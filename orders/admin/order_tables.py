@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from orders import advice
 from orders.admin import looks
 from orders.models import Order, OrderLine, Payment, StripeRefund
 from shop.admin import Table, badges, when
@@ -20,7 +21,7 @@ def tables(order: Order) -> list[Table]:
     payment = Payment.objects.filter(order=order).first()
     found = [_lines(order, show)]
     if payment is not None:
-        found += [_attempts(payment), _refunds(payment, show)]
+        found += [*_taken_back(payment), attempts(payment), _refunds(payment, show)]
     return [*(table for table in found if table.rows), _consents(order), _timeline(order)]
 
 
@@ -48,8 +49,32 @@ def _from_stock(line: OrderLine) -> str:
     return ", ".join(f"{part.quantity} × {part.sku}" for part in line.components.all())
 
 
-def _attempts(payment: Payment) -> Table:
-    headers = ("no.", "call", "outcome", "code", "what Stripe said", "started", "answered")
+def _taken_back(payment: Payment) -> list[Table]:
+    disputes = [
+        (
+            format_money(row.amount, row.currency),
+            looks.words(row.reason),
+            badges((looks.words(row.status), looks.DISPUTE.get(row.status, "warning"))),
+            when(row.evidence_due_at) if row.is_open else "–",
+            advice.for_dispute(row),
+        )
+        for row in payment.disputes.order_by("pk")
+    ]
+    warnings = [
+        (looks.words(row.fraud_type), when(row.raised_at), advice.for_warning(row))
+        for row in payment.warnings.order_by("pk")
+    ]
+    return [
+        Table(
+            "Disputes", ("amount", "the bank's reason", "status", "answer until", "what to do next"), disputes
+        ),
+        Table("Early fraud warnings", ("type", "raised", "what to do next"), warnings),
+    ]
+
+
+def attempts(payment: Payment) -> Table:
+    """Return a payment's calls to Stripe, in order, with what each outcome means."""
+    headers = ("no.", "call", "outcome", "code", "what Stripe said", "started", "answered", "what it means")
     rows = [
         (
             attempt.number,
@@ -59,6 +84,7 @@ def _attempts(payment: Payment) -> Table:
             attempt.message or "–",
             when(attempt.started_at),
             when(attempt.finished_at),
+            advice.for_attempt(attempt),
         )
         for attempt in payment.attempts.order_by("number")
     ]

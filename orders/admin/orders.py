@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from orders import advice
 from orders.admin import looks, order_tables
 from orders.admin.order_buttons import OrderButtons
 from orders.models import Order, Payment
@@ -54,8 +55,8 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
     search_prefixes = {"reference__startswith": str.upper, "email__istartswith": str}
     search_help_text = "The beginning of a reference or of an e-mail address"
     readonly_fields = (
-        "statuses", "flags", "review", "placed", "paid", "closed", "hold", "sums", "received", "stripe",
-        "ship_to", "bill_to", "way",
+        "statuses", "flags", "next_step", "review", "placed", "paid", "closed", "hold", "sums", "received",
+        "stripe", "ship_to", "bill_to", "way",
     )  # fmt: skip
 
     placed = time_column("placed_at", "placed")
@@ -67,6 +68,7 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> Any:
         """Facts that an order does not have take no room."""
         when_true = {
+            "next_step": obj and (obj.review_reason or obj.is_disputed),
             "review": obj and obj.review_reason,
             "closed": obj and obj.closed_at,
             "hold": obj and obj.hold_expires_at,
@@ -107,6 +109,11 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
             (order.fulfilment_status, looks.FULFILMENT[order.fulfilment_status]),
         )
 
+    @admin.display(description="what to do next")
+    def next_step(self, order: Order) -> str:
+        payment = Payment.objects.filter(order=order).first()
+        return advice.for_payment(payment) if payment is not None else "–"
+
     @admin.display(description="why a review")
     def review(self, order: Order) -> str:
         return order.review_reason or "–"
@@ -133,6 +140,8 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
         said = format_money(payment.amount_received, payment.currency)
         if payment.amount_refunded:
             said += f", of which {format_money(payment.amount_refunded, payment.currency)} went back"
+        if payment.amount_lost:
+            said += f", {format_money(payment.amount_lost, payment.currency)} lost to a dispute"
         return said
 
     @admin.display(description="at Stripe")

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from orders import reconciler, tasks
-from orders.admin import looks
+from orders import advice, reconciler, tasks
+from orders.admin import looks, order_tables
 from orders.models import Payment, PaymentAttempt, StripeRefund, WebhookEvent
 from shop.admin import ReadOnlyAdmin, Table, money_column, register, time_column, when
 from shop.clock import reading
@@ -28,19 +28,29 @@ class PaymentAdmin(ReadOnlyAdmin):
     }
     search_help_text = "The beginning of an order's reference or of a PaymentIntent's id"
     fields = (
-        "order", "stripe_payment_intent_id", "intent_status", "amount_column", "received_column",
-        "refunded_column", "saves_card", "last_decline_code", "created", "succeeded", "checked",
+        "order", "next_step", "stripe_payment_intent_id", "intent_status", "amount_column", "received_column",
+        "refunded_column", "lost_column", "saves_card", "last_decline_code", "created", "succeeded",
+        "checked",
     )  # fmt: skip
     readonly_fields = (
-        "amount_column", "received_column", "refunded_column", "created", "succeeded", "checked",
+        "next_step", "amount_column", "received_column", "refunded_column", "lost_column", "created",
+        "succeeded", "checked",
     )  # fmt: skip
 
     amount_column = money_column("amount", "asked")
     received_column = money_column("amount_received", "received")
     refunded_column = money_column("amount_refunded", "refunded")
+    lost_column = money_column("amount_lost", "lost to disputes")
     created = time_column("created_at", "opened")
     succeeded = time_column("succeeded_at", "succeeded")
     checked = time_column("checked_at", "read at Stripe")
+
+    def get_tables(self, request: HttpRequest, obj: Payment) -> Sequence[Table]:
+        return [order_tables.attempts(obj)]
+
+    @admin.display(description="what to do next")
+    def next_step(self, payment: Payment) -> str:
+        return advice.for_payment(payment)
 
 
 @register(PaymentAttempt)

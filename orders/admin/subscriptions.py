@@ -52,7 +52,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     search_fields = ("reference", "customer__email", "variant__sku")
     list_select_related = ("customer", "variant", "card")
     inlines = (CycleInline,)
-    actions = ("pause", "skip", "cancel")
+    actions = ("pause", "resume", "skip", "cancel")
     exclude = ("unit_price",)
     readonly_fields = ("price",)
 
@@ -82,6 +82,15 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             queryset,
             lambda row: changes.pause(row, until=None, reason="Paused by staff.", at=reading.now()),
             "is paused",
+        )
+
+    @admin.action(description="Resume, also after a dispute", permissions=["steer"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        _each(
+            request,
+            queryset,
+            lambda row: changes.resume(row, by_staff=True, at=reading.now()),
+            "goes on",
         )
 
     @admin.action(description="Skip the next refill", permissions=["steer"])

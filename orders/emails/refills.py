@@ -1,5 +1,6 @@
 """Mails about refills: told before, told after, told when something is in the way."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -7,7 +8,7 @@ from babel.dates import format_date
 from django.utils.translation import gettext as _
 
 from orders import addresses, links
-from orders.models import Order, Refill, Subscription
+from orders.models import Order, Refill, SavedCard, Subscription
 from shop.mail.outbox import Letter
 from shop.money import format_money
 
@@ -56,6 +57,33 @@ def refill_out_of_stock(refill: Refill) -> Letter:
 def refill_stopped(refill: Refill) -> Letter:
     """The refill was not charged and its subscriptions are paused, not cancelled."""
     return _letter(refill, "refill_stopped", _("Your refills are paused"), _about(refill))
+
+
+def card_missing(card: SavedCard, waiting: Sequence[Subscription]) -> Letter:
+    """A saved card is gone: the refills that were to be charged to it wait for another one."""
+    first = waiting[0].started_by.order
+    names = [
+        f"{row.quantity} × {row.variant.product.name}, {row.variant.name}"
+        for row in sorted(waiting, key=lambda row: row.pk)
+    ]
+    return Letter(
+        kind="card_missing",
+        subject_key=f"card:{card.pk}",
+        occasion="removed",
+        subject=f"{_('Action required: your refills need a card')} [{first.reference}]",
+        template="orders/mail/card_missing",
+        context={"card": str(card), "names": names, "is_test": first.is_test, "url": links.order_url(first)},
+        locale=card.customer.locale,
+    )
+
+
+def refills_halted(subscription: Subscription, *, at: datetime) -> Letter:
+    """A payment is disputed with its bank: this refill rests until staff have looked."""
+    what = _(
+        "Paused: a payment of yours is disputed with your bank. Nothing is charged meanwhile. Write to us to "
+        "take it up again."
+    )
+    return subscription_changed(subscription, what=what, at=at)
 
 
 def subscription_changed(subscription: Subscription, *, what: str, at: datetime) -> Letter:

@@ -2,6 +2,7 @@
 
 from orders.models.cart import Cart, CartLine
 from orders.models.customer import Consent, Customer, SavedCard
+from orders.models.dispute import Dispute, FraudWarning
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
@@ -14,6 +15,8 @@ __all__ = [
     "Consent",
     "Customer",
     "Deployment",
+    "Dispute",
+    "FraudWarning",
     "Order",
     "OrderEvent",
     "OrderLine",

@@ -21,6 +21,8 @@ class Customer(models.Model):
     locale = models.CharField(max_length=12, default="en-gb")
     timezone = models.CharField(max_length=64, default="Europe/London")
     stripe_customer_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    # Ids that were deleted at Stripe; the next payment opens a new customer there.
+    former_stripe_ids = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

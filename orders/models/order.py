@@ -163,6 +163,17 @@ class Order(models.Model):
             self.PaymentStatus.REFUNDED,
         }
 
+    @property
+    def may_ship(self) -> bool:
+        """Whether a parcel may leave: placed, its money here, not stopped for a review or by a dispute."""
+        has_money = self.payment_status in {self.PaymentStatus.PAID, self.PaymentStatus.PARTIALLY_REFUNDED}
+        return (
+            self.status == self.Status.PLACED
+            and has_money
+            and not self.review_reason
+            and not self.is_disputed
+        )
+
 
 class OrderLine(models.Model):
     """One line, frozen. Amounts are for the whole line, in the order's currency."""

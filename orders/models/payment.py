@@ -16,6 +16,8 @@ class Payment(models.Model):
     amount = models.PositiveBigIntegerField()
     amount_received = models.PositiveBigIntegerField(default=0)
     amount_refunded = models.PositiveBigIntegerField(default=0)
+    # Taken back by banks for good: the sum of lost disputes.
+    amount_lost = models.PositiveBigIntegerField(default=0)
     # As Stripe last told: requires_payment_method, processing, succeeded, canceled…
     intent_status = models.CharField(max_length=32, blank=True)
     saves_card = models.BooleanField(default=False)

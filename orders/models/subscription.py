@@ -35,6 +35,8 @@ class Subscription(models.Model):
         Status.ACTIVE: {Status.PAUSED, Status.CANCELLED},
         Status.PAUSED: {Status.ACTIVE, Status.CANCELLED},
     }
+    # The `status_reason` of what only staff may resume.
+    DISPUTE = "dispute"
 
     reference = models.CharField(max_length=20, unique=True, default=new_subscription_reference)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")

@@ -13,10 +13,10 @@ from django.db import connection, transaction
 from catalog import inventory
 from orders import lifecycle, payments, placement, stripe_gateway
 from orders.emails import refills as letters
-from orders.models import BillingCycle, Order, Payment, Refill, Subscription
+from orders.models import BillingCycle, Order, Payment, PaymentAttempt, Refill, SavedCard, Subscription
 from orders.placement import Draft
 from orders.stripe_gateway import Intent
-from orders.subscriptions import cycles, dunning, guards, membership, notices, planning, quoting
+from orders.subscriptions import cards, cycles, dunning, guards, membership, notices, planning, quoting
 from shop.exceptions import Unavailable
 from shop.mail import outbox
 from shop.transitions import advance
@@ -95,6 +95,7 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
         _count_refusals(refill_id, at=at)
         return None
     _count_refusals(refill_id, at=at)
+    _ask_about_card(order, order.refill.card, at=at)
     if intent.status == "canceled":
         _give_up(refill_id, at=at)
     return intent
@@ -182,6 +183,7 @@ def _reserve(refill_id: int, *, at: datetime) -> Order | None:
     if dunning.count_refusals(refill, at=at):
         return None
     _leave_out(refill, at=at)
+    _leave_to_rest(refill, at=at)
     if refill.status != Status.CLAIMED:
         return None
     try:
@@ -226,6 +228,29 @@ def _leave_out(refill: Refill, *, at: datetime) -> None:
         logger.warning("%s was paid at %s: cycle %s moves on", item, item.last_paid_at, cycle.index)
         cycles.close(cycle, BillingCycle.Status.SKIPPED, at=at)
         cycles.open_after_payment(item, cycle, at=item.last_paid_at or at)
+
+
+def _leave_to_rest(refill: Refill, *, at: datetime) -> None:
+    """End a refill whose subscriptions were halted while it was being charged, unless an attempt of unknown
+    outcome has to be brought to its end first.
+    """
+    open_cycles = refill.cycles.filter(status=BillingCycle.Status.OPEN)
+    rests = open_cycles.filter(subscription__status=Subscription.Status.PAUSED).exists()
+    if rests and not in_flight(refill, at=at):
+        membership.dissolve(refill)
+
+
+def _ask_about_card(order: Order, card: SavedCard, *, at: datetime) -> None:
+    """Look at Stripe for a card, and its customer, that Stripe no longer knew when it was charged."""
+    last = PaymentAttempt.objects.filter(payment__order=order).order_by("-number").first()
+    if last is None or last.outcome != PaymentAttempt.Outcome.REFUSED or last.error_code not in cards.GONE:
+        return
+    try:
+        cards.ask(card.stripe_payment_method_id, at=at)
+        if order.customer is not None and order.customer.stripe_customer_id:
+            cards.ask_customer(order.customer.stripe_customer_id, at=at)
+    except WAITS as error:
+        logger.warning("card %s is looked at when it is charged again: %s", card.pk, error)
 
 
 def _place(refill: Refill, *, at: datetime) -> Order | None:

@@ -36,6 +36,11 @@ class SubscriptionEnded(Conflict):
     title = "This subscription is cancelled"
 
 
+class HaltedByDispute(Conflict):
+    code = "halted_by_dispute"
+    title = "These refills rest because of a dispute"
+
+
 class NothingToTakeBack(Conflict):
     code = "nothing_to_unskip"
     title = "There is no skipped refill to take back"
@@ -104,9 +109,14 @@ def pause(
 
 
 @transaction.atomic(durable=True)
-def resume(subscription: Subscription, *, at: datetime) -> Subscription:
-    """Take a paused subscription up again on its old rhythm; days that have passed are left out."""
+def resume(subscription: Subscription, *, at: datetime, by_staff: bool = False) -> Subscription:
+    """Take a paused subscription up again on its old rhythm; days that have passed are left out.
+
+    :raises HaltedByDispute: if a dispute paused it: only staff resume it then.
+    """
     held = _hold(subscription)
+    if held.subscription.status_reason == Subscription.DISPUTE and not by_staff:
+        raise HaltedByDispute("A payment is disputed with your bank. Write to us to take this up again.")
     _advance(held.subscription, Status.ACTIVE, status_reason="", paused_at=None, paused_until=None)
     membership.let_go(held.cycle)
     coming = held.cycle

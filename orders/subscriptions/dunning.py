@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
+from orders import payments
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, PaymentAttempt, Refill, Subscription
 from orders.subscriptions import cycles, membership
@@ -35,6 +36,7 @@ HARD_DECLINES = frozenset(
         "invalid_number",
         "lost_card",
         "new_account_information_available",
+        "payment_method_unexpected_state",
         "payment_method_unactivated",
         "pickup_card",
         "resource_missing",
@@ -66,10 +68,11 @@ def count_refusals(refill: Refill, *, at: datetime) -> bool:
     """
     if refill.order is None or refill.status not in {Status.CLAIMED, Status.CHARGING}:
         return False
-    # An attempt whose key ran out unanswered was never refused: see payments.
+    # An attempt whose key ran out unanswered was never refused, and one for a customer who was deleted at
+    # Stripe is made again for a new one: see payments.
     refused = refill.order.payment.attempts.filter(
         outcome=PaymentAttempt.Outcome.REFUSED, kind__in=_COUNTED
-    ).exclude(error_code="never_arrived")
+    ).exclude(error_code__in=["never_arrived", payments.CUSTOMER_GONE])
     if refused.count() <= refill.failed_attempts:
         return False
     last = refused.order_by("-number")[0]

@@ -41,7 +41,9 @@ def postpone_unannounced(*, at: datetime, limit: int = 200) -> int:
 
     A notice that was never written is written; one that waits in the outbox is waited for.
     """
-    due = Refill.objects.filter(status=Refill.Status.PLANNED, next_attempt_at__lte=at)
+    # Without a card there is nothing to announce: it waits for one.
+    planned = Refill.objects.filter(status=Refill.Status.PLANNED, card__isnull=False)
+    due = planned.filter(next_attempt_at__lte=at)
     late = Q(notice__isnull=True) | Q(notice__sent_at__isnull=True)
     late |= Q(notice__sent_at__gt=at - settings.REFILL_NOTICE_FOR) | Q(next_attempt_at__lte=at - STALE_AFTER)
     ids = list(due.filter(late).order_by("next_attempt_at").values_list("pk", flat=True)[:limit])

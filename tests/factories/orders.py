@@ -12,6 +12,8 @@ from orders.models import (
     CartLine,
     Consent,
     Customer,
+    Dispute,
+    FraudWarning,
     Order,
     OrderLine,
     OrderLineComponent,
@@ -131,6 +133,25 @@ def make_refund(order: Order, *, amount: int = 500, actor: User | None = None, *
     return StripeRefund.objects.create(
         payment=order.payment, amount=amount, requested_by=actor, **{**defaults, **fields}
     )
+
+
+def make_dispute(order: Order, **fields: Any) -> Dispute:
+    """Return an open dispute of the whole payment, as a row alone."""
+    defaults: dict[str, Any] = {
+        "stripe_dispute_id": f"du_{next(_numbers)}", "amount": order.total, "currency": order.currency,
+        "reason": "fraudulent", "status": "needs_response", "evidence_due_at": AT + timedelta(days=9),
+        "opened_at": AT,
+    }  # fmt: skip
+    return Dispute.objects.create(payment=order.payment, **{**defaults, **fields})
+
+
+def make_warning(order: Order, **fields: Any) -> FraudWarning:
+    """Return an early fraud warning, as a row alone."""
+    defaults: dict[str, Any] = {
+        "stripe_warning_id": f"issfr_{next(_numbers)}", "fraud_type": "made_with_stolen_card",
+        "is_actionable": True, "raised_at": AT,
+    }  # fmt: skip
+    return FraudWarning.objects.create(payment=order.payment, **{**defaults, **fields})
 
 
 def make_customer(**fields: Any) -> Customer:

@@ -18,11 +18,13 @@ from tests.factories.catalog import AT, make_variant
 from tests.factories.orders import (
     make_cart,
     make_customer,
+    make_dispute,
     make_event,
     make_order,
     make_paid_order,
     make_refund,
     make_subscription,
+    make_warning,
 )
 
 ROWS = 24
@@ -39,6 +41,8 @@ def full_shop(db: None) -> None:
         customer = make_customer()
         order = make_paid_order(variant=variant, customer=customer)
         make_refund(order)
+        make_dispute(order)
+        make_warning(order)
         make_subscription(order, customer)
         _region(number)
         make_order(variant=variant)

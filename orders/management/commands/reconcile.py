@@ -21,8 +21,9 @@ class Command(BaseCommand):
         sent = reconciler.send_refunds(at=at)
         asked = reconciler.check_silent_payments(at=at, everything=options["all"])
         refunds = reconciler.check_pending_refunds(at=at)
+        taken_back = reconciler.check_disputes(at=at)
         ended = reconciler.expire_orders(at=at)
         self.stdout.write(
             f"{events} events worked off, {sent} refunds sent, {asked} payments and {refunds} refunds asked "
-            f"about, {ended} unpaid orders looked at."
+            f"about, {taken_back} disputes and warnings, {ended} unpaid orders looked at."
         )
