@@ -2,10 +2,8 @@
 under its locks, with what was read at Stripe just now.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Sum
 
 from orders import lifecycle
@@ -14,7 +12,6 @@ from orders.models import Dispute, FraudWarning, Order, Payment
 from orders.stripe_reads import Dispute as DisputeAtStripe
 from orders.stripe_reads import FraudWarning as WarningAtStripe
 from shop.mail import outbox
-from shop.mail.outbox import Letter
 from shop.money import format_money
 
 Status = Dispute.Status
@@ -56,7 +53,7 @@ def follow(order: Order, payment: Payment, dispute: Dispute, *, at: datetime) ->
     lifecycle.note(order, "dispute", said, at=at, dispute=dispute.stripe_dispute_id, status=dispute.status)
     if dispute.status == Status.LOST and order.fulfilment_status not in _SHIPPED:
         lifecycle.hold_parcel(order, f"{amount} was lost to a dispute", at=at)
-    _tell_staff(letters.dispute_changed(order, dispute), at=at)
+    outbox.alert_staff(letters.dispute_changed(order, dispute), at=at)
 
 
 def record_warning(payment: Payment, found: WarningAtStripe) -> tuple[FraudWarning, bool]:
@@ -79,14 +76,7 @@ def follow_warning(order: Order, warning: FraudWarning, *, at: datetime) -> None
     lifecycle.note(order, "fraud_warning", f"{said}.", at=at, warning=warning.stripe_warning_id)
     if order.fulfilment_status not in _SHIPPED:
         lifecycle.hold_parcel(order, said, at=at)
-    _tell_staff(letters.fraud_warning(order, warning), at=at)
-
-
-def _tell_staff(letter: Letter, *, at: datetime) -> None:
-    for nth, address in enumerate(settings.STAFF_ALERT_EMAILS):
-        # A second mail of the same occasion would be taken for a duplicate of the first.
-        copy = replace(letter, occasion=f"{letter.occasion}-{nth}") if nth else letter
-        outbox.enqueue(copy, to=address, at=at)
+    outbox.alert_staff(letters.fraud_warning(order, warning), at=at)
 
 
 def _words(value: str) -> str:
