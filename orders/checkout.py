@@ -120,12 +120,14 @@ def cancel(order: Order, *, reason: str, actor: User | None, at: datetime) -> In
     Returns the intent if money arrived after all; the caller hands it to settlement.
     :raises NotPayable: if it is paid already.
     """
-    return _end(order, Order.Status.CANCELLED, reason=reason, actor=actor, at=at)
+    mood = stripe_gateway.at_the_till()
+    return _end(order, Order.Status.CANCELLED, reason=reason, actor=actor, at=at, mood=mood)
 
 
 def expire(order: Order, *, at: datetime) -> Intent | None:
     """End an order that nobody paid in time; like `cancel`."""
-    return _end(order, Order.Status.EXPIRED, reason="Not paid in time.", actor=None, at=at)
+    mood = stripe_gateway.BACKGROUND
+    return _end(order, Order.Status.EXPIRED, reason="Not paid in time.", actor=None, at=at, mood=mood)
 
 
 def expired_ids(*, at: datetime, limit: int = 100) -> list[int]:
@@ -139,10 +141,12 @@ def expired_ids(*, at: datetime, limit: int = 100) -> list[int]:
     return list(waiting.order_by("hold_expires_at").values_list("pk", flat=True)[:limit])
 
 
-def _end(order: Order, target: str, *, reason: str, actor: User | None, at: datetime) -> Intent | None:
+def _end(
+    order: Order, target: str, *, reason: str, actor: User | None, at: datetime, mood: Mood
+) -> Intent | None:
     if not lifecycle.can_end(order, target) or order.is_paid:
         raise NotPayable(f"Order {order.reference} is {order.status}.", order=order.reference)
-    intent = payments.cancel_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
+    intent = payments.cancel_intent(order, at=at, mood=mood)
     if intent is not None and intent.status != "canceled":
         return intent
     with transaction.atomic(durable=True):

@@ -16,7 +16,7 @@ from shop import redis
 
 # Requests leave a little further apart than the rate asks, so that those which are late on the way do not
 # crowd into one second at Stripe's end.
-SLACK = 0.08
+SLACK = 0.1
 # A turn that was not used by then is stale: its request would land among those of later turns.
 STALE_AFTER_S = 0.04
 # So long a queue is a sweep's business.
