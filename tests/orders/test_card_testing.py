@@ -39,9 +39,11 @@ def _check_out(till: Till, ip: str, *, email: str = "ada@buyer.example") -> Any:
 
 
 def _decline(till: Till, stripe_side: StripeSide, placed: dict[str, Any], times: int) -> None:
+    """Have a card declined, and the browser come back: the return page learns it, with or without Redis."""
     for _ in range(times):
         stripe_side.pay(placed["payment"]["client_secret"], CARD_DECLINED)
-        till.settle()
+        headers = {"Authorization": f"OrderToken {placed['token']}"}
+        assert till.send("POST", f"orders/{placed['reference']}/refresh", **headers).status_code == 200
 
 
 def test_one_address_gets_so_many_intents_an_hour(till: Till, store: None) -> None:
