@@ -16,7 +16,7 @@ from orders import addresses, carts, lifecycle, payments, placement, stripe_gate
 from orders.carts import CartView
 from orders.models import Consent, Customer, Order
 from orders.placement import Draft
-from orders.stripe_gateway import Intent
+from orders.stripe_gateway import Intent, Mood
 from shop.accounts.models import User
 from shop.exceptions import Conflict, InvalidInput, Unavailable
 from shop.money import format_money
@@ -85,19 +85,23 @@ def check_out(
     """
     if not settings.STRIPE_SECRET_KEY:
         raise CheckoutRefused("Payments are not set up here, so nothing can be ordered.", retry_after=300)
+    mood = stripe_gateway.at_the_till()
     order, created = _prepare(token, expected_total, consents, user, at)
     if not created:
-        return CheckedOut(order=order, intent=pay_again(order, at=at), created=False)
-    intent = payments.open_intent(order, at=at, mood=stripe_gateway.TILL)
+        return CheckedOut(order=order, intent=pay_again(order, at=at, mood=mood), created=False)
+    intent = payments.open_intent(order, at=at, mood=mood)
     return CheckedOut(order=order, intent=intent, created=True)
 
 
-def pay_again(order: Order, *, at: datetime) -> Intent:
+def pay_again(order: Order, *, at: datetime, mood: Mood | None = None) -> Intent:
     """Renew the hold of an order that waits for payment and return its intent.
+
+    `mood` carries the deadline of a request that has begun already.
 
     :raises NotPayable: if it is paid, cancelled or expired. :raises catalog.inventory.OutOfStock: if its hold
     was lost and the goods are gone.
     """
+    mood = mood or stripe_gateway.at_the_till()
     with transaction.atomic(durable=True):
         order = Order.objects.select_for_update().get(pk=order.pk)
         if order.status != Order.Status.PENDING or order.is_paid:
@@ -107,7 +111,7 @@ def pay_again(order: Order, *, at: datetime) -> Intent:
             demand = placement.demand_of(order)
             inventory.reserve(reference=order.stock_reference, quantities=demand, until=until, at=at)
         lifecycle.renew_hold(order, until=until)
-    return payments.open_intent(order, at=at, mood=stripe_gateway.TILL)
+    return payments.open_intent(order, at=at, mood=mood)
 
 
 def _renewed_until(order: Order, *, at: datetime) -> datetime:
@@ -131,12 +135,14 @@ def cancel(order: Order, *, reason: str, actor: User | None, at: datetime) -> In
     Returns the intent if money arrived after all; the caller hands it to settlement.
     :raises NotPayable: if it is paid already.
     """
-    return _end(order, Order.Status.CANCELLED, reason=reason, actor=actor, at=at)
+    mood = stripe_gateway.at_the_till()
+    return _end(order, Order.Status.CANCELLED, reason=reason, actor=actor, at=at, mood=mood)
 
 
 def expire(order: Order, *, at: datetime) -> Intent | None:
     """End an order that nobody paid in time; like `cancel`."""
-    return _end(order, Order.Status.EXPIRED, reason="Not paid in time.", actor=None, at=at)
+    mood = stripe_gateway.BACKGROUND
+    return _end(order, Order.Status.EXPIRED, reason="Not paid in time.", actor=None, at=at, mood=mood)
 
 
 def expired_ids(*, at: datetime, limit: int = 100) -> list[int]:
@@ -150,10 +156,12 @@ def expired_ids(*, at: datetime, limit: int = 100) -> list[int]:
     return list(waiting.order_by("hold_expires_at").values_list("pk", flat=True)[:limit])
 
 
-def _end(order: Order, target: str, *, reason: str, actor: User | None, at: datetime) -> Intent | None:
+def _end(
+    order: Order, target: str, *, reason: str, actor: User | None, at: datetime, mood: Mood
+) -> Intent | None:
     if not lifecycle.can_end(order, target) or order.is_paid:
         raise NotPayable(f"Order {order.reference} is {order.status}.", order=order.reference)
-    intent = payments.cancel_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
+    intent = payments.cancel_intent(order, at=at, mood=mood)
     if intent is not None and intent.status != "canceled":
         return intent
     with transaction.atomic(durable=True):

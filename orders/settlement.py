@@ -12,7 +12,17 @@ from django.db import transaction
 from django.db.models import Sum
 
 from catalog import inventory
-from orders import disputes, emails, lifecycle, payments, placement, refunds, stripe_gateway, stripe_reads
+from orders import (
+    card_testing,
+    disputes,
+    emails,
+    lifecycle,
+    payments,
+    placement,
+    refunds,
+    stripe_gateway,
+    stripe_reads,
+)
 from orders.models import Dispute, Order, Payment, StripeRefund
 from orders.stripe_gateway import Intent, Mood, Refund
 from orders.subscriptions import billing, dunning, enrollment, halts
@@ -283,6 +293,7 @@ def _declined(order: Order, intent: Intent, *, at: datetime) -> None:
     if told:
         return
     lifecycle.note(order, "declined", f"Card declined: {code}.", at=at, code=code, charge=intent.charge_id)
+    card_testing.note_decline(order, at=at)
     refill = billing.lock_for(order)
     if refill is not None:
         dunning.apply_declined(refill, code=intent.error_code, decline_code=intent.decline_code, at=at)

@@ -10,27 +10,31 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any
 
 import stripe
 from django.conf import settings
+from requests import Session
 
+from orders import stripe_transport
 from shop.exceptions import Unavailable
 
 API_VERSION = "2026-10-28.endive"
 _EXPAND = ["payment_method", "latest_charge"]
 
 
-class Mood(Enum):
-    TILL = "till"
-    BACKGROUND = "background"
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """How patient a call is; `ends_at` (monotonic) is one deadline over every call made in it."""
+
+    is_till: bool
+    ends_at: float | None = None
 
 
-TILL = Mood.TILL
-BACKGROUND = Mood.BACKGROUND
+TILL = Mood(is_till=True)
+BACKGROUND = Mood(is_till=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,11 @@ class OutcomeUnknown(Exception):
 
 class ForgedEvent(Exception):
     """The signature matches none of our secrets, or is too old."""
+
+
+def at_the_till() -> Mood:
+    """Return the mood of one customer's request: its calls to Stripe share one deadline from now on."""
+    return Mood(is_till=True, ends_at=stripe_transport.till_deadline())
 
 
 def create_customer(*, email: str, name: str, reference: str, key: str, mood: Mood) -> str:
@@ -279,21 +288,29 @@ def _list(kind: str, params: Mapping[str, Any], mood: Mood) -> Any:
 def _client(mood: Mood) -> stripe.StripeClient:
     if not settings.STRIPE_SECRET_KEY:
         raise NotConfigured("Payments are not set up here yet. Try again later.", retry_after=60)
-    till = mood is TILL
-    timeouts = settings.STRIPE_TILL_TIMEOUTS_S if till else settings.STRIPE_BACKGROUND_TIMEOUTS_S
-    retries = 0 if till else settings.STRIPE_BACKGROUND_RETRIES
-    return _build_client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, tuple(timeouts), retries)
+    key, base = settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE
+    if mood.is_till:
+        session = stripe_transport.TillSession(mood.ends_at or stripe_transport.till_deadline())
+        return _build_client(key, base, tuple(settings.STRIPE_TILL_TIMEOUTS_S), 0, session)
+    timeouts = tuple(settings.STRIPE_BACKGROUND_TIMEOUTS_S)
+    return _background_client(key, base, timeouts, settings.STRIPE_BACKGROUND_RETRIES)
 
 
 @lru_cache(maxsize=8)
-def _build_client(key: str, base: str, timeouts: tuple[float, float], retries: int) -> stripe.StripeClient:
+def _background_client(key: str, base: str, timeouts: tuple[float, ...], retries: int) -> stripe.StripeClient:
+    return _build_client(key, base, timeouts, retries, stripe_transport.BackgroundSession())
+
+
+def _build_client(
+    key: str, base: str, timeouts: tuple[float, ...], retries: int, session: Session
+) -> stripe.StripeClient:
     stripe.enable_telemetry = False
     return stripe.StripeClient(
         key,
         base_addresses={"api": base},
         stripe_version=API_VERSION,
         max_network_retries=retries,
-        http_client=stripe.RequestsClient(timeout=timeouts),
+        http_client=stripe.RequestsClient(timeout=(timeouts[0], timeouts[1]), session=session),
     )
 
 

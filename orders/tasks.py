@@ -1,24 +1,18 @@
 """Celery's doors to the orders: ids in, one verb, safe to run twice. Every one is a wake-up over rows."""
 
-import logging
 from typing import Any
 
 from celery import Task, shared_task
 
 from orders import reconciler, settlement
 from orders.subscriptions import billing, changes, dunning, planning
+from shop import wake as waking
 from shop.clock import reading
-from shop.mail.tasks import BROKER_ERRORS
-
-logger = logging.getLogger(__name__)
 
 
 def wake(task: Task, *args: Any) -> None:
     """Send a wake-up; when the broker is gone the sweep finds the row."""
-    try:
-        task.delay(*args)
-    except BROKER_ERRORS as error:
-        logger.warning("%s%r waits for the sweep: %s", task.name, args, error)
+    waking.wake(task, *args)
 
 
 @shared_task(name="orders.process_webhook_event")

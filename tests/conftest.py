@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 
-from orders import sample_data
+from orders import sample_data, stripe_pace
+from shop import redis
 from tests.stripe_side import StripeSide
 from tests.till import Till
 
@@ -40,7 +41,9 @@ def stripe_side(stripe_url: str, settings: object) -> StripeSide:
 
 @pytest.fixture(autouse=True)
 def _fresh_counters() -> None:
-    """Rate limits start from zero in every test."""
+    """Rate limits, paces and doors start anew in every test."""
+    redis.forget_failure()
+    stripe_pace.forget()
     cache.clear()
 
 

@@ -7,11 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders import carts, checkout, settlement
+from orders import card_testing, carts, checkout, settlement
 from orders.api import schemas, views_of
 from orders.carts import Refill
 from orders.checkout import Consents
 from shop.accounts.models import User
+from shop.api import client_ip
 from shop.api.fields import StrictSerializer
 from shop.api.idempotency import run_once
 from shop.api.permissions import Public
@@ -150,15 +151,16 @@ class CheckoutView(APIView):
         consents = Consents(
             terms=body["consents"]["terms"],
             refill=body["consents"]["refill"],
-            ip_address=request.META.get("REMOTE_ADDR"),
+            ip_address=client_ip(request),
         )
-        done = checkout.check_out(
-            token,
-            expected_total=body["expected_total"],
-            consents=consents,
-            user=user_of(request),
-            at=reading.now(),
-        )
+        with card_testing.at_checkout(token, ip=consents.ip_address):
+            done = checkout.check_out(
+                token,
+                expected_total=body["expected_total"],
+                consents=consents,
+                user=user_of(request),
+                at=reading.now(),
+            )
         if not done.created:
             # Asked again: perhaps because it is paid, and the news has not come yet.
             found = settlement.observe(done.intent, at=reading.now())

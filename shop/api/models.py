@@ -1,4 +1,4 @@
-"""Idempotency keys: what a client said once is done once."""
+"""What the API remembers of its clients: idempotency keys, and counters for when Redis is gone."""
 
 from django.db import models
 
@@ -33,3 +33,18 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller} {self.key}"
+
+
+class LimitCounter(models.Model):
+    """How often something happened in a window, kept here while Redis is gone. Written by one UPSERT."""
+
+    # The limit's name and a digest of whom it is about.
+    key = models.CharField(max_length=80, primary_key=True)
+    count = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "api_limit_counter"
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"

@@ -1,6 +1,5 @@
 """Writing mails down. A mail exists from the moment that its fact is committed, or not at all."""
 
-import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,8 +13,7 @@ from django.template.loader import render_to_string
 
 from shop.mail import tasks
 from shop.mail.models import OutboxMessage
-
-logger = logging.getLogger(__name__)
+from shop.wake import wake
 
 # One per line, and no control characters: what reaches a header cannot start another one.
 _CONTROL = dict.fromkeys([*range(32), 127])
@@ -110,10 +108,7 @@ def send_again(message: OutboxMessage, *, at: datetime) -> None:
 
 def nudge(message_id: int) -> None:
     """Wake the worker for one mail. Only a wake-up: when it is lost, the sweep finds the row."""
-    try:
-        tasks.deliver_message.delay(message_id)
-    except tasks.BROKER_ERRORS as error:
-        logger.warning("mail %s waits for the sweep: %s", message_id, error)
+    wake(tasks.deliver_message, message_id)
 
 
 def _nudge_after_commit(message_ids: Iterable[int]) -> None:

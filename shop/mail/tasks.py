@@ -1,13 +1,9 @@
 """Celery's door to the outbox."""
 
 from celery import shared_task
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from shop.clock import reading
 from shop.mail import delivery
-
-BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
 
 @shared_task(name="mail.deliver_message")

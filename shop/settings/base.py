@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from shop.settings.environment import BASE_DIR, env
 
@@ -110,7 +112,7 @@ def database(url: str) -> dict:
     return {**parsed, "CONN_MAX_AGE": 0, "ATOMIC_REQUESTS": False, "OPTIONS": options}
 
 
-REDIS_SOCKET_TIMEOUT_S = 1.0
+REDIS_SOCKET_TIMEOUT_S = 0.5
 
 
 def caches(redis_url: str) -> dict:
@@ -122,6 +124,8 @@ def caches(redis_url: str) -> dict:
             "OPTIONS": {
                 "socket_connect_timeout": REDIS_SOCKET_TIMEOUT_S,
                 "socket_timeout": REDIS_SOCKET_TIMEOUT_S,
+                # One try: the library's own retries would multiply the time-out.
+                "retry": Retry(NoBackoff(), 0),
             },
         }
     }
@@ -144,6 +148,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": REDIS_SOCKET_TIMEOUT_S,
     "socket_timeout": 5.0,
     "visibility_timeout": 600,
+    # A publisher gives up after one try; a worker starts over by itself.
+    "max_retries": 0,
 }
 
 # --- Stripe -----------------------------------------------------------------------------------------------
@@ -160,6 +166,8 @@ STRIPE_TILL_TIMEOUTS_S = (
     env.float("STRIPE_TILL_CONNECT_TIMEOUT", 2.0),
     env.float("STRIPE_TILL_READ_TIMEOUT", 3.0),
 )
+# One customer's request in all, however many calls it takes and however slowly Stripe's bytes trickle.
+STRIPE_TILL_DEADLINE_S = env.float("STRIPE_TILL_DEADLINE", 5.0)
 STRIPE_BACKGROUND_TIMEOUTS_S = (
     env.float("STRIPE_BACKGROUND_CONNECT_TIMEOUT", 3.05),
     env.float("STRIPE_BACKGROUND_READ_TIMEOUT", 20.0),
@@ -179,6 +187,16 @@ REFILLS_ENABLED = env.bool("REFILLS_ENABLED", True)
 TERMS_VERSION = "2026-11"
 # Multiplies every rate limit: a test host that sends many requests from one address raises it.
 RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
+# How often, in how many seconds. What protects cards never fails open: see shop.api.limits.
+LIMITS = {
+    "checkout_per_ip": (20, 3600),
+    "checkout_per_cart": (10, 3600),
+    "checkout_per_email": (10, 3600),
+    "payment_per_ip": (60, 3600),
+    "payment_per_order": (10, 3600),
+    "declines_per_ip": (10, 3600),
+    "declines_per_order": (5, 3600),
+}
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)
 CLOCK_CAN_MOVE = False

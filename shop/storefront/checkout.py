@@ -10,12 +10,13 @@ from django.views.decorators.http import require_http_methods
 
 from catalog import inventory
 from catalog.models import Variant
-from orders import carts, checkout, links, payments
+from orders import card_testing, carts, checkout, links, payments
 from orders.carts import CartView
 from orders.checkout import REFILL_TEXT, TERMS_TEXT, Consents
 from orders.models import Cart, Order
+from shop.api import client_ip
 from shop.clock import reading
-from shop.exceptions import ShopError
+from shop.exceptions import ShopError, TooManyRequests
 from shop.storefront import baskets, markets
 from shop.storefront.cart import ASKED_AT_CHECKOUT, cart_view, rows_of
 from shop.storefront.forms import CheckoutForm
@@ -47,17 +48,16 @@ def show(request: HttpRequest) -> HttpResponse:
 def _order(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse:
     """Place the order and go on to its payment page, which also takes over when Stripe does not answer."""
     given = form.cleaned_data
-    consents = Consents(
-        terms=given["terms"], refill=given["refill"], ip_address=request.META.get("REMOTE_ADDR")
-    )
+    consents = Consents(terms=given["terms"], refill=given["refill"], ip_address=client_ip(request))
     try:
-        order = checkout.check_out(
-            cart.token,
-            expected_total=given["expected_total"],
-            consents=consents,
-            user=baskets.user_of(request),
-            at=reading.now(),
-        ).order
+        with card_testing.at_checkout(cart.token, ip=consents.ip_address):
+            order = checkout.check_out(
+                cart.token,
+                expected_total=given["expected_total"],
+                consents=consents,
+                user=baskets.user_of(request),
+                at=reading.now(),
+            ).order
     except payments.PaymentUnavailable:
         order = Order.objects.get(cart=cart)
     return redirect("pay", token=links.order_token(order))
@@ -72,7 +72,11 @@ def _refused(request: HttpRequest, form: CheckoutForm, cart: Cart, error: ShopEr
         if field in form.fields and field not in form.errors:
             form.add_error(field, list(problems))
     form.add_error(None, _in_words(error))
-    return _page(request, form, cart)
+    response = _page(request, form, cart)
+    if isinstance(error, TooManyRequests):
+        response.status_code = 429
+        response["Retry-After"] = str(error.extra["retry_after"])
+    return response
 
 
 def _in_words(error: ShopError) -> str:

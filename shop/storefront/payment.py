@@ -9,12 +9,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from catalog import inventory
-from orders import checkout, payments, settlement, stripe_gateway
+from orders import card_testing, checkout, payments, settlement, stripe_gateway
 from orders.checkout import NotPayable
 from orders.models import Order
 from orders.stripe_gateway import Intent
+from shop.api import client_ip
 from shop.clock import reading
-from shop.exceptions import Conflict, ShopError, Unavailable
+from shop.exceptions import Conflict, ShopError, TooManyRequests, Unavailable
 from shop.storefront.held import held_order
 from shop.storefront.policy import may_load_stripe
 
@@ -33,12 +34,15 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
     order = held_order(token)
     at = reading.now()
     try:
-        intent = checkout.pay_again(order, at=at)
+        with card_testing.at_payment(order, ip=client_ip(request), at=at):
+            intent = checkout.pay_again(order, at=at)
         settlement.observe(intent, at=at)
     except NotPayable:
         return redirect("order", token=token)
     except inventory.OutOfStock:
         return _closed(request, order, token, "The goods were held for a while, and are sold out now.")
+    except TooManyRequests as error:
+        return _too_often(request, order, token, error)
     except (Unavailable, Conflict, payments.PaymentRefused, stripe_gateway.OutcomeUnknown) as error:
         return _unavailable(request, order, token, error)
     if intent.status in FINISHED:
@@ -67,6 +71,13 @@ def _unavailable(request: HttpRequest, order: Order, token: str, error: Exceptio
     context = {"order": order, "token": token, "detail": detail}
     response = render(request, "storefront/pay_unavailable.html", context, status=503)
     response["Retry-After"] = "5"
+    return response
+
+
+def _too_often(request: HttpRequest, order: Order, token: str, error: TooManyRequests) -> HttpResponse:
+    context = {"order": order, "token": token, "detail": error.detail, "is_closed": True}
+    response = render(request, "storefront/pay_unavailable.html", context, status=429)
+    response["Retry-After"] = str(error.extra["retry_after"])
     return response
 
 
