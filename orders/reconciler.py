@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db.models import F, Q
 
-from orders import checkout, payments, refunds, settlement, stripe_gateway
+from orders import checkout, payments, payouts, refunds, settlement, stripe_gateway
 from orders.models import Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
 from orders.subscriptions import billing
 from shop.exceptions import ShopError
@@ -64,7 +64,7 @@ def check_silent_payments(*, at: datetime, limit: int = 200, everything: bool = 
     `everything` asks about each open payment, however recently it was asked about.
     """
     asked = 0
-    for payment in _open(at) if everything else _silent(at)[:limit]:
+    for payment in open_payments(at=at) if everything else _silent(at)[:limit]:
         asked += 1
         _guarded(partial(check_payment, payment, at=at), f"payment {payment.pk}")
     return asked
@@ -106,7 +106,7 @@ def send_refunds(*, at: datetime) -> int:
 
 def send_refund(refund_id: int, *, at: datetime) -> None:
     """Send one refund and hand Stripe's answer to settlement."""
-    answer = refunds.send(refund_id, mood=stripe_gateway.BACKGROUND)
+    answer = refunds.send(refund_id, mood=stripe_gateway.BACKGROUND, at=at)
     if answer is not None:
         settlement.observe_refund(answer, at=at)
 
@@ -136,10 +136,12 @@ def _apply(event: WebhookEvent, *, at: datetime) -> None:
     elif event.type == "charge.refunded" and intent_id:
         for found in stripe_gateway.list_refunds(intent_id):
             settlement.observe_refund(found, at=at)
+    elif event.type.startswith("payout."):
+        payouts.sync_one(event.object_id, at=at)
 
 
-def _open(at: datetime) -> list[Payment]:
-    """Payments that may still move: an intent, or an attempt to create one, and no success yet."""
+def open_payments(*, at: datetime) -> list[Payment]:
+    """Return payments that may still move: an intent, or an attempt to create one, and no success yet."""
     started = Q(stripe_payment_intent_id__isnull=False) | Q(
         attempts__kind=PaymentAttempt.Kind.CREATE_INTENT, attempts__outcome__in=payments.UNRESOLVED
     )
@@ -154,7 +156,7 @@ def _open(at: datetime) -> list[Payment]:
 
 def _silent(at: datetime) -> list[Payment]:
     """Open payments whose turn to be asked about has come."""
-    return [row for row in _open(at - SILENT_FOR) if _is_worth_asking(row, at)]
+    return [row for row in open_payments(at=at - SILENT_FOR) if _is_worth_asking(row, at)]
 
 
 def _is_worth_asking(payment: Payment, at: datetime) -> bool:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 
-from orders import lifecycle, stripe_gateway
+from orders import emails, lifecycle, stripe_gateway
 from orders.models import Order, OrderLine, Payment, RefundLine, StripeRefund
 from orders.stripe_gateway import Mood, Refund
 from shop.accounts.models import User
 from shop.exceptions import Conflict, InvalidInput
+from shop.mail import outbox
 from shop.money import format_money, split_by_weight
 
 Status = StripeRefund.Status
@@ -100,7 +102,7 @@ def request_refund(
     return refund
 
 
-def send(refund_id: int, *, mood: Mood) -> Refund | None:
+def send(refund_id: int, *, mood: Mood, at: datetime) -> Refund | None:
     """Ask Stripe for a refund that was written down, and return its answer for settlement.
 
     Returns None if it was answered before, or refused (then the row says so). Unknown outcomes stay
@@ -119,12 +121,23 @@ def send(refund_id: int, *, mood: Mood) -> Refund | None:
             mood=mood,
         )
     except stripe_gateway.Refused as refusal:
-        StripeRefund.objects.filter(pk=refund.pk, status=Status.REQUESTED).update(
-            status=Status.FAILED, failure_reason=refusal.code[:64]
-        )
+        _refused(refund, refusal, at=at)
         return None
     except stripe_gateway.OutcomeUnknown:
         return None
+
+
+@transaction.atomic
+def _refused(refund: StripeRefund, refusal: stripe_gateway.Refused, *, at: datetime) -> None:
+    """Stripe will not refund it: the row says so, the timeline says so, and staff are told, once."""
+    rows = StripeRefund.objects.filter(pk=refund.pk, status=Status.REQUESTED)
+    if not rows.update(status=Status.FAILED, failure_reason=refusal.code[:64]):
+        return
+    order = refund.payment.order
+    words = f"Stripe refused to refund {format_money(refund.amount, refund.currency)}: {refusal.code}."
+    lifecycle.note(order, "refund_refused", words, at=at, refund=refund.pk)
+    for address in settings.STAFF_ALERT_EMAILS:
+        outbox.enqueue(emails.staff_review(order, words), to=address, at=at)
 
 
 def waiting_ids(*, limit: int = 100) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import stripe
@@ -147,11 +147,9 @@ def retrieve_intent(intent_id: str, *, mood: Mood) -> Intent:
     return _intent(_call(lambda: _client(mood).v1.payment_intents.retrieve(intent_id, {"expand": _EXPAND})))
 
 
-def list_intents_since(since: datetime, *, mood: Mood = BACKGROUND) -> Iterator[Intent]:
-    """Yield every intent created since a moment, newest first. A list, not a search: lists are not late."""
-    params: Any = {"created": {"gte": int(since.timestamp())}, "limit": 100}
-    page = _call(lambda: _client(mood).v1.payment_intents.list(params))
-    for found in page.auto_paging_iter():
+def list_intents_since(since: datetime | None, *, mood: Mood = BACKGROUND) -> Iterator[Intent]:
+    """Yield every intent created since a moment (None: ever), newest first. A list: a search may be late."""
+    for found in every("payment_intents", created_since(since), mood=mood):
         yield _intent(found)
 
 
@@ -174,9 +172,36 @@ def retrieve_refund(refund_id: str, *, mood: Mood = BACKGROUND) -> Refund:
 
 def list_refunds(payment_intent_id: str, *, mood: Mood = BACKGROUND) -> list[Refund]:
     """Return every refund of an intent, wherever it was made."""
-    params: Any = {"payment_intent": payment_intent_id, "limit": 100}
-    page = _call(lambda: _client(mood).v1.refunds.list(params))
-    return [_refund(found) for found in page.auto_paging_iter()]
+    return [_refund(found) for found in every("refunds", {"payment_intent": payment_intent_id}, mood=mood)]
+
+
+def list_refunds_since(since: datetime | None, *, mood: Mood = BACKGROUND) -> Iterator[Refund]:
+    """Yield every refund created since a moment (None: ever), newest first."""
+    for found in every("refunds", created_since(since), mood=mood):
+        yield _refund(found)
+
+
+def every(kind: str, params: Mapping[str, Any], *, mood: Mood = BACKGROUND) -> Iterator[Any]:
+    """Yield every object of one of Stripe's lists ("charges"), newest first; each page is a call of its own,
+    so that a page that fails is an `OutcomeUnknown` like any other call.
+    """
+    request: Any = {**params, "limit": 100}
+    while True:
+        page = _call(partial(_list, kind, request, mood))
+        yield from page.data
+        if not page.has_more:
+            return
+        request = {**request, "starting_after": page.data[-1].id}
+
+
+def read(kind: str, object_id: str, *, mood: Mood = BACKGROUND) -> Any:
+    """Read one object of one of Stripe's lists by its id."""
+    return _call(lambda: getattr(_client(mood).v1, kind).retrieve(object_id))
+
+
+def created_since(since: datetime | None) -> dict[str, Any]:
+    """Return the parameters of a list that starts at a moment; None starts at the beginning."""
+    return {} if since is None else {"created": {"gte": int(since.timestamp())}}
 
 
 def read_event(body: bytes, signature: str) -> Event:
@@ -213,6 +238,10 @@ def _event(payload: dict[str, Any]) -> Event:
         payment_intent_id=intent if isinstance(intent, str) else str(intent.get("id", "")),
         summary={key: payload.get(key) for key in ("created", "api_version", "livemode")},
     )
+
+
+def _list(kind: str, params: Mapping[str, Any], mood: Mood) -> Any:
+    return getattr(_client(mood).v1, kind).list(params)
 
 
 def _client(mood: Mood) -> stripe.StripeClient:

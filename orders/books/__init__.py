@@ -1,0 +1,6 @@
+"""The books: Stripe, payments, orders and stock compared. Every difference is listed, nothing is mended."""
+
+from orders.books.findings import Finding, Kind
+from orders.books.run import STEPS, Busy, audit, nightly, open_run
+
+__all__ = ["STEPS", "Busy", "Finding", "Kind", "audit", "nightly", "open_run"]
