@@ -8,7 +8,7 @@ without effect.
 from collections.abc import Callable
 from datetime import datetime
 
-from orders import settlement, stripe_gateway, stripe_reads
+from orders import payouts, settlement, stripe_gateway, stripe_reads
 from orders.models import WebhookEvent
 from orders.subscriptions import cards
 
@@ -67,6 +67,10 @@ def _customer(event: WebhookEvent, at: datetime) -> None:
     cards.ask_customer(event.object_id, at=at)
 
 
+def _payout(event: WebhookEvent, at: datetime) -> None:
+    payouts.sync_one(event.object_id, at=at)
+
+
 # By the beginning of the type, the more particular one first.
 _HANDLERS: tuple[tuple[str, Handler], ...] = (
     ("payment_intent.", _payment),
@@ -77,6 +81,7 @@ _HANDLERS: tuple[tuple[str, Handler], ...] = (
     ("radar.early_fraud_warning.", _warning),
     ("payment_method.", _card),
     ("customer.deleted", _customer),
+    ("payout.", _payout),
 )
 
 

@@ -4,7 +4,7 @@ Every call is preceded by a committed `PaymentAttempt`. An attempt without a def
 under the same key with the same parameters, and no other attempt starts before it is resolved.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from orders import stripe_gateway as gateway
 from orders.models import Customer, Order, Payment, PaymentAttempt, SavedCard
 from orders.stripe_gateway import Intent, Mood
 from shop.exceptions import Conflict, Unavailable, Unprocessable
+from shop.money import format_money
 
 Kind = PaymentAttempt.Kind
 Outcome = PaymentAttempt.Outcome
@@ -285,6 +286,8 @@ def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
         if found is not None:
             adopt(payment, found.id)
             _finish(attempt, Outcome.OK, at=at)
+            words = "The payment that Stripe did not confirm is there after all."
+            lifecycle.note(payment.order, "payment_opened", words, at=at, intent=found.id)
             return found
         _finish(attempt, Outcome.REFUSED, at=at, error_code="never_arrived")
         attempt = _begin(payment, Kind.CREATE_INTENT, _intent_params(payment), at=at)
@@ -304,6 +307,9 @@ def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
     with transaction.atomic(durable=True):
         adopt(payment, intent.id)
         _finish(attempt, Outcome.OK, at=at)
+        amount = format_money(payment.amount, payment.currency)
+        words = f"Payment of {amount} opened at Stripe."
+        lifecycle.note(payment.order, "payment_opened", words, at=at, intent=intent.id)
     return intent
 
 
@@ -412,9 +418,31 @@ def _finish(attempt: PaymentAttempt, outcome: str, *, at: datetime, **details: s
     """Write an attempt's outcome; a definite one is never overwritten by an unknown one."""
     details = {key: value[:300] for key, value in details.items()}
     finished_at = None if outcome == Outcome.UNKNOWN else at
-    PaymentAttempt.objects.filter(pk=attempt.pk, outcome__in=UNRESOLVED).update(
+    changed = PaymentAttempt.objects.filter(pk=attempt.pk, outcome__in=UNRESOLVED).update(
         outcome=outcome, finished_at=finished_at, **details
     )
+    if changed and outcome != Outcome.OK:
+        _note_trouble(attempt, outcome, at=at, details=details)
+
+
+def _note_trouble(attempt: PaymentAttempt, outcome: str, *, at: datetime, details: Mapping[str, str]) -> None:
+    """Write on the order's timeline that a call was refused or got no answer. A decline of the card is noted
+    by settlement, which knows the charge; an unknown outcome is noted once, however often it is tried.
+    """
+    call = attempt.kind.replace("_", " ")
+    code = details.get("error_code", "")
+    if outcome == Outcome.UNKNOWN:
+        if attempt.outcome == Outcome.UNKNOWN:
+            return
+        kind, words = "attempt_unknown", f"No answer from Stripe to “{call}”; it is asked again."
+    elif code == "never_arrived":
+        kind, words = "attempt_lost", f"“{call}” never arrived at Stripe; it starts anew."
+    elif details.get("decline_code"):
+        return
+    else:
+        kind, words = "attempt_refused", f"Stripe refused “{call}”: {code}."
+    attempt.outcome = outcome
+    lifecycle.note(attempt.payment.order, kind, words, at=at, attempt=attempt.number)
 
 
 def _unavailable(order: Order) -> PaymentUnavailable:

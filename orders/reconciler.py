@@ -70,7 +70,7 @@ def check_silent_payments(*, at: datetime, limit: int = 200, everything: bool = 
     `everything` asks about each open payment, however recently it was asked about.
     """
     asked = 0
-    for payment in _open(at) if everything else _silent(at)[:limit]:
+    for payment in open_payments(at=at) if everything else _silent(at)[:limit]:
         asked += 1
         _guarded(partial(check_payment, payment, at=at), f"payment {payment.pk}")
     return asked
@@ -166,8 +166,8 @@ def _check_refund(stripe_refund_id: str, *, at: datetime) -> None:
     settlement.observe_refund(stripe_gateway.retrieve_refund(stripe_refund_id), at=at)
 
 
-def _open(at: datetime) -> list[Payment]:
-    """Payments that may still move: an intent, or an attempt to create one, and no success yet."""
+def open_payments(*, at: datetime) -> list[Payment]:
+    """Return payments that may still move: an intent, or an attempt to create one, and no success yet."""
     started = Q(stripe_payment_intent_id__isnull=False) | Q(
         attempts__kind=PaymentAttempt.Kind.CREATE_INTENT, attempts__outcome__in=payments.UNRESOLVED
     )
@@ -182,7 +182,7 @@ def _open(at: datetime) -> list[Payment]:
 
 def _silent(at: datetime) -> list[Payment]:
     """Open payments whose turn to be asked about has come."""
-    return [row for row in _open(at - SILENT_FOR) if _is_worth_asking(row, at)]
+    return [row for row in open_payments(at=at - SILENT_FOR) if _is_worth_asking(row, at)]
 
 
 def _is_worth_asking(payment: Payment, at: datetime) -> bool:

@@ -68,6 +68,7 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
         first_success = intent.status == "succeeded" and payment.succeeded_at is None
         if payment.succeeded_at is not None:
             return order
+        before = payment.intent_status
         payments.record(payment, intent, at=at)
         payments.resolve(payment, intent, at=at)
         if first_success:
@@ -78,6 +79,8 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
             _cancelled(order, at=at)
         elif intent.status == "requires_payment_method" and (intent.error_code or intent.decline_code):
             _declined(order, intent, at=at)
+        if intent.status != before:
+            _tell(order, intent, at=at)
     if refill is not None:
         order.refresh_from_db()
     return order
@@ -95,7 +98,7 @@ def observe_refund(found: Refund, *, at: datetime) -> Order | None:
         return None
     if payment.succeeded_at is None:
         # News of a refund may overtake the news of the payment.
-        observe_by_id(found.payment_intent_id, mood=Mood.BACKGROUND, at=at)
+        observe_by_id(found.payment_intent_id, mood=stripe_gateway.BACKGROUND, at=at)
     with transaction.atomic(durable=True):
         order = Order.objects.select_for_update().get(pk=payment.order_id)
         payment = Payment.objects.select_for_update().get(pk=payment.pk)
@@ -264,6 +267,17 @@ def _paid_too_late(order: Order, *, at: datetime) -> None:
         lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="Paid after the goods were gone.")
     outbox.enqueue(emails.paid_too_late(order), to=order.email, at=at)
     outbox.alert_staff(emails.staff_review(order, "paid late, refunded in full"), at=at)
+
+
+def _tell(order: Order, intent: Intent, *, at: datetime) -> None:
+    """Write on the timeline that the payment waits for somebody, or was cancelled at Stripe."""
+    words = {
+        "requires_action": "The bank asks the customer to confirm the payment.",
+        "processing": "The bank is processing the payment.",
+        "canceled": "The payment was cancelled at Stripe.",
+    }.get(intent.status)
+    if words:
+        lifecycle.note(order, f"payment_{intent.status}", words, at=at, intent=intent.id)
 
 
 def _processing(order: Order, *, at: datetime) -> None:

@@ -1,10 +1,11 @@
 """Celery's doors to the orders: ids in, one verb, safe to run twice. Every one is a wake-up over rows."""
 
+import logging
 from typing import Any
 
 from celery import Task, shared_task
 
-from orders import reconciler, settlement
+from orders import books, payouts, reconciler, settlement, stripe_gateway
 from orders.subscriptions import billing, changes, dunning, planning
 from shop import wake as waking
 from shop.clock import reading
@@ -13,6 +14,9 @@ from shop.clock import reading
 def wake(task: Task, *args: Any) -> None:
     """Send a wake-up; when the broker is gone the sweep finds the row."""
     waking.wake(task, *args)
+
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name="orders.process_webhook_event")
@@ -69,3 +73,21 @@ def bill_refill(refill_id: int) -> None:
     intent = billing.bill(refill_id, at=at)
     if intent is not None:
         settlement.observe(intent, at=at)
+
+
+@shared_task(name="orders.audit_books", time_limit=3600)
+def audit_books() -> None:
+    """Compare the books once a night; a wake-up after that, or while a worker is at it, does nothing."""
+    try:
+        books.nightly(at=reading.now())
+    except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused) as error:
+        logger.warning("the books wait for the next wake-up: %s", error)
+
+
+@shared_task(name="orders.sync_payouts", time_limit=1800)
+def sync_payouts() -> None:
+    """Copy the latest payouts from Stripe."""
+    try:
+        payouts.sync(at=reading.now())
+    except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused) as error:
+        logger.warning("payouts wait for the next wake-up: %s", error)

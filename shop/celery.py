@@ -27,6 +27,8 @@ app.conf.beat_schedule = {
     "plan the coming refills": {"task": "orders.plan_refills", "schedule": 15.0},
     "ask Stripe about silent payments": {"task": "orders.reconcile", "schedule": 60.0},
     "ask Stripe about disputes and fraud warnings": {"task": "orders.check_disputes", "schedule": 600.0},
+    "compare the books, once a night": {"task": "orders.audit_books", "schedule": 900.0},
+    "copy payouts": {"task": "orders.sync_payouts", "schedule": 21600.0},
     "release expired holds": {"task": "catalog.release_expired_holds", "schedule": 60.0},
     "take aged lots off sale": {"task": "catalog.age_out_lots", "schedule": 3600.0},
     "forget old idempotency keys": {"task": "api.purge_idempotency_keys", "schedule": 3600.0},

@@ -1,5 +1,6 @@
 """Records of carts, orders, money and refills."""
 
+from orders.models.books import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from orders.models.cart import Cart, CartLine
 from orders.models.customer import Consent, Customer, SavedCard
 from orders.models.dispute import Dispute, FraudWarning
@@ -23,6 +24,10 @@ __all__ = [
     "OrderLineComponent",
     "Payment",
     "PaymentAttempt",
+    "Payout",
+    "PayoutLine",
+    "ReconciliationDifference",
+    "ReconciliationRun",
     "Refill",
     "RefillItem",
     "RefundLine",

@@ -18,6 +18,7 @@ COMMANDS = {
     "manage": "run a management command: manage ARGS…",
     "test": "run all checks and tests, or only pytest with ARGS…",
     "demo": "run the demonstration",
+    "smoke": "run the smoke test at Stripe itself, with your own test key",
     "env": "print the running stack's environment",
     "stop": "stop the running stack",
     "python": "run the project's Python: python ARGS…",
@@ -65,9 +66,12 @@ def _dispatch(command: str, arguments: list[str]) -> int:
         return commands.manage(venv, caller, arguments)
     if command in programs.NAMES:
         return commands.one_process(venv, caller, command)
-    return {"run": commands.run, "demo": commands.demo, "devstripe": commands.devstripe}[command](
-        venv, caller
-    )
+    return {
+        "run": commands.run,
+        "demo": commands.demo,
+        "smoke": commands.smoke,
+        "devstripe": commands.devstripe,
+    }[command](venv, caller)
 
 
 if __name__ == "__main__":

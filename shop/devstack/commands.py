@@ -42,6 +42,11 @@ def demo(venv: VirtualEnvironment, caller: Mapping[str, str]) -> int:
     return 130
 
 
+def smoke(venv: VirtualEnvironment, caller: Mapping[str, str]) -> int:
+    """Run the smoke test at whatever Stripe the caller names. Nothing is started: no double, no database."""
+    return foreground([str(venv.python), "-m", "tests.smoke"], {**caller, "PYTHONUNBUFFERED": "1"})
+
+
 def manage(venv: VirtualEnvironment, caller: Mapping[str, str], arguments: Sequence[str]) -> int:
     """Run a management command on the stack's servers, started for it if they are not up."""
     return _on_servers(venv, caller, lambda env: programs.manage(venv, *arguments))

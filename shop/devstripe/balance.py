@@ -12,7 +12,13 @@ from .store import Obj
 ACCOUNT = "acct_devstripe00000000"
 DAYS_TO_AVAILABLE = 2
 DAY = 86_400
-REPORTED_AS = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure", "payout": "payout"}
+REPORTED_AS = {
+    "charge": "charge",
+    "refund": "refund",
+    "refund_failure": "refund_failure",
+    "payout": "payout",
+    "payout_failure": "payout_reversal",
+}
 
 
 def move(

@@ -18,6 +18,7 @@ from .webhooks import Deliverer
 
 LOG_LENGTH = 100_000
 NUMBERS = {"latency_seconds", "processing_seconds"}
+PAYOUT_OUTCOMES = ("paid", "in_transit", "failed")
 Given = dict[str, Any]
 
 
@@ -111,7 +112,12 @@ class Control:
         return public(disputes.open_against(ctx, intent["latest_charge"], reason, given.get("amount")))
 
     def _payout(self, ctx: Context, given: Given) -> Any:
-        return public(payouts.send(ctx, amounts.currency(given.get("currency", "gbp"))))
+        outcome = given.get("outcome", "paid")
+        if outcome not in PAYOUT_OUTCOMES:
+            raise errors.bad_parameter(
+                "outcome", f"Invalid outcome: must be one of {', '.join(PAYOUT_OUTCOMES)}"
+            )
+        return public(payouts.send(ctx, amounts.currency(given.get("currency", "gbp")), outcome))
 
     def _expire_card(self, ctx: Context, given: Given) -> Any:
         year, _ = payment_methods.year_and_month(ctx.now)

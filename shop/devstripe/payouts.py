@@ -11,9 +11,11 @@ from .store import Obj
 BANK_ACCOUNT = "ba_devstripe000000000000"
 
 
-def send(ctx: Context, currency: str) -> Obj:
-    """Pay out every movement of a currency that was not paid out yet; it has arrived at once.
+def send(ctx: Context, currency: str, outcome: str = "paid") -> Obj:
+    """Pay out every movement of a currency that was not paid out yet.
 
+    It has arrived at once, or is in transit, or the bank sends it back (`failed`): then the money is in the
+    balance again, as a movement of its own.
     :raises ApiError: 400 balance_insufficient.
     """
     rows = [
@@ -31,9 +33,29 @@ def send(ctx: Context, currency: str) -> Obj:
     moved["_payout"] = payout["id"]
     payout["balance_transaction"] = moved["id"]
     ctx.emit("payout.created", payout)
+    if outcome == "in_transit":
+        payout["status"] = "in_transit"
+        ctx.emit("payout.updated", payout, {"status": "pending"})
+        return payout
     payout["status"] = "paid"
     ctx.emit("payout.paid", payout)
+    ctx.emit("payout.reconciliation_completed", payout)
+    if outcome == "failed":
+        _fail(ctx, payout)
     return payout
+
+
+def _fail(ctx: Context, payout: Obj) -> None:
+    """Source: https://docs.stripe.com/payouts#payout-failures"""
+    text = "STRIPE PAYOUT FAILURE"
+    back = balance.move(ctx, "payout_failure", payout["amount"], payout["currency"], payout["id"], text=text)
+    payout.update(
+        status="failed",
+        failure_balance_transaction=back["id"],
+        failure_code="account_closed",
+        failure_message="The bank account has been closed.",
+    )
+    ctx.emit("payout.failed", payout)
 
 
 def _new(ctx: Context, amount: int, currency: str) -> Obj:
