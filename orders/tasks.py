@@ -10,13 +10,12 @@ from orders.subscriptions import billing, changes, dunning, planning
 from shop import wake as waking
 from shop.clock import reading
 
+logger = logging.getLogger(__name__)
+
 
 def wake(task: Task, *args: Any) -> None:
     """Send a wake-up; when the broker is gone the sweep finds the row."""
     waking.wake(task, *args)
-
-
-logger = logging.getLogger(__name__)
 
 
 @shared_task(name="orders.process_webhook_event")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,18 +78,18 @@ def test_a_deployment_without_keys_is_refused(settings: Any) -> None:
         ["-m", "gunicorn", "shop.wsgi:application", "--check-config"],
         ["-c", "import shop.asgi"],
         ["-m", "celery", "-A", "shop.celery", "worker", "--pool", "solo"],
-        ["-m", "celery", "-A", "shop.celery", "beat", "--schedule", "/dev/null"],
+        ["-m", "celery", "-A", "shop.celery", "beat", "--schedule", "SCHEDULE"],
         ["manage.py", "runserver", "127.0.0.1:0", "--noreload"],
         ["manage.py", "reconcile"],
     ],
     ids=["gunicorn", "asgi", "worker", "beat", "runserver", "a command"],
 )
-def test_no_process_starts_with_a_wrong_key(argv: list[str]) -> None:
+def test_no_process_starts_with_a_wrong_key(argv: list[str], tmp_path: Path) -> None:
     keys = {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
     environment = {**os.environ, **keys, "DJANGO_SETTINGS_MODULE": "shop.settings.test"}
 
     process = subprocess.run(
-        [sys.executable, *argv], env=environment, cwd=django_settings.BASE_DIR, capture_output=True,
+        [sys.executable, *(str(tmp_path / word) if word == "SCHEDULE" else word for word in argv)], env=environment, cwd=django_settings.BASE_DIR, capture_output=True,
         text=True, timeout=60,
     )  # fmt: skip
 
