@@ -3,15 +3,17 @@
 import logging
 from typing import Any
 
-from celery import Task
-from kombu.exceptions import OperationalError
+from celery import Task, current_app
+from django.conf import settings
+from kombu.exceptions import LimitExceeded, OperationalError
+from kombu.pools import ProducerPool, producers
 from redis.exceptions import RedisError
 
 from shop import redis
 
 logger = logging.getLogger(__name__)
 
-BROKER_ERRORS = (OperationalError, RedisError, OSError)
+BROKER_ERRORS = (OperationalError, LimitExceeded, RedisError, OSError)
 
 
 def wake(task: Task, *args: Any) -> bool:
@@ -24,8 +26,15 @@ def wake(task: Task, *args: Any) -> bool:
         logger.warning("%s%r waits for the sweep: Redis does not answer", task.name, args)
         return False
     try:
-        task.delay(*args)
+        with _producers().acquire(block=True, timeout=settings.REDIS_SOCKET_TIMEOUT_S) as producer:
+            task.apply_async(args, producer=producer)
     except BROKER_ERRORS as error:
         logger.warning("%s%r waits for the sweep: %s", task.name, args, error)
         return False
     return True
+
+
+def _producers() -> ProducerPool:
+    """Connections that only publish: a worker's own may wait long for a task, these for no answer."""
+    options = {**current_app.conf.broker_transport_options, "socket_timeout": settings.REDIS_SOCKET_TIMEOUT_S}
+    return producers[current_app.connection_for_write().clone(transport_options=options)]
