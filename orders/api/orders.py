@@ -76,6 +76,8 @@ class OrderPaymentView(APIView):
         at = reading.now()
         intent = checkout.pay_again(order, at=at)
         settlement.observe(intent, at=at)
+        if intent.status == "canceled":
+            raise checkout.NotPayable(f"The payment of order {order.reference} was cancelled.")
         return Response({"reference": order.reference, "payment": views_of.payment(intent)})
 
 

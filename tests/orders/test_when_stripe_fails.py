@@ -19,9 +19,7 @@ pytestmark = pytest.mark.django_db
         ("unknown", {"refresh": 422, "payment": 422, "cancel": 422, "checkout": 422, "pay page": 503}),
     ],
 )
-def test_every_door_stays_polite(
-    till: Till, settings: Any, trouble: str, statuses: dict[str, int]
-) -> None:
+def test_every_door_stays_polite(till: Till, settings: Any, trouble: str, statuses: dict[str, int]) -> None:
     make_variant(sku="FLK")
     placed = till.order(("FLK", 1))
     order, cart = Order.objects.get(), Cart.objects.get()
