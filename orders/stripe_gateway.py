@@ -8,7 +8,7 @@ Source: https://docs.stripe.com/error-low-level and https://docs.stripe.com/api/
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from operator import attrgetter
@@ -234,10 +234,10 @@ def read_event(body: bytes, signature: str) -> Event:
             stripe.WebhookSignature.verify_header(
                 body.decode("utf-8"), signature, secret, settings.STRIPE_WEBHOOK_TOLERANCE_S
             )
-            return _event(json.loads(body, parse_constant=_no_constant))
+            return _storable(_event(json.loads(body, parse_constant=_no_constant)))
         except stripe.SignatureVerificationError:
             continue
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ForgedEvent("not an event") from error
     raise ForgedEvent("no secret matches")
 
@@ -249,6 +249,17 @@ def is_live() -> bool:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _storable(event: Event) -> Event:
+    """Return an event that a row can hold.
+
+    :raises ValueError: if it holds NUL, half a surrogate pair, or a number too large for JSON (1e999).
+    """
+    text = json.dumps(asdict(event), ensure_ascii=False, allow_nan=False)
+    if b"\\u0000" in text.encode("utf-8"):
+        raise ValueError("NUL is no text")
+    return event
 
 
 def _event(payload: Any) -> Event:

@@ -21,7 +21,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     Source: https://docs.stripe.com/webhooks#verify-events
     """
     length = request.headers.get("Content-Length") or "0"
-    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+    if not length.isdecimal() or len(length) > 20 or int(length) > MAX_BODY_BYTES:
         return _refuse(413, "too_large", "The event is too large.")
     try:
         event = stripe_gateway.read_event(request.body, request.headers.get("Stripe-Signature", ""))

@@ -78,6 +78,8 @@ class OrderPaymentView(APIView):
         with card_testing.at_payment(order, ip=client_ip(request), at=at):
             intent = checkout.pay_again(order, at=at)
         settlement.observe(intent, at=at)
+        if intent.status == "canceled":
+            raise checkout.NotPayable(f"The payment of order {order.reference} was cancelled.")
         return Response({"reference": order.reference, "payment": views_of.payment(intent)})
 
 

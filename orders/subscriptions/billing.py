@@ -30,7 +30,13 @@ CLAIM_HOLDS_FOR = timedelta(minutes=6)
 STOCK_HELD_FOR = timedelta(hours=48)
 RECHECK_STOCK_AFTER = timedelta(days=1)
 # After these nothing is known, or nothing can be done now: the rows stay, and the claim is taken up again.
-WAITS = (Unavailable, payments.AttemptUnresolved, stripe_gateway.OutcomeUnknown, stripe_gateway.Refused)
+WAITS = (
+    Unavailable,
+    payments.AttemptUnresolved,
+    payments.OrderEnded,
+    stripe_gateway.OutcomeUnknown,
+    stripe_gateway.Refused,
+)
 
 # One statement: the ids that come back are the claim. SKIP LOCKED lets two dispatchers share the work; the
 # repeated conditions keep a row that changed between the two scans from being claimed.

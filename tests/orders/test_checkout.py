@@ -9,7 +9,7 @@ from catalog.models import StockLevel, StockReservation
 from orders.models import CartLine, Consent, Customer, Order, Payment, PaymentAttempt
 from tests.factories.catalog import make_bundle, make_variant
 from tests.stripe_side import StripeSide
-from tests.till import Till
+from tests.till import ADDRESS, Till
 
 pytestmark = pytest.mark.django_db
 
@@ -267,3 +267,33 @@ def test_the_hold_lasts_fifteen_minutes(till: Till) -> None:
     order = Order.objects.get()
     assert order.hold_expires_at is not None
     assert order.hold_expires_at - order.placed_at == settings.HOLD_FOR
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"country": "DE"},
+        {"country": "GB", "shipping_address": {**ADDRESS, "country": "DE", "postal_code": "10115"}},
+    ],
+)
+def test_a_country_other_than_the_address_is_refused(till: Till, changes: dict[str, Any]) -> None:
+    make_variant(sku="FLK")
+    token = till.cart(("FLK", 1))
+    before = till.send("GET", f"carts/{token}").json()
+
+    answer = till.send("PATCH", f"carts/{token}", changes)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "country_mismatch")
+    assert list(answer.json()["errors"]) == ["country"]
+    assert till.send("GET", f"carts/{token}").json() == before
+
+
+def test_an_address_abroad_takes_country_and_currency_along(till: Till) -> None:
+    make_variant(sku="FLK")
+    token = till.cart(("FLK", 1))
+    abroad = {**ADDRESS, "city": "Berlin", "country": "DE", "postal_code": "10115"}
+
+    answer = till.send("PATCH", f"carts/{token}", {"shipping_address": abroad})
+
+    assert answer.status_code == 200
+    assert (answer.json()["country"], answer.json()["currency"]) == ("DE", "EUR")

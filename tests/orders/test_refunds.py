@@ -1,11 +1,18 @@
 """Refunds: exact to the penny, never more than was received, one at a time."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
+import requests
 from django.utils import timezone
 
-from orders import reconciler, refunds
-from orders.models import Order, StripeRefund
+from orders import reconciler, refunds, settlement, stripe_gateway
+from orders.models import Order, Payment, StripeRefund, WebhookEvent
+from shop.mail.models import OutboxMessage
 from tests.factories.catalog import make_variant
+from tests.outages import answer_lost
+from tests.stripe_side import StripeSide
 from tests.till import Till
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +87,95 @@ def test_a_refund_that_stripe_never_answered_is_sent_again_under_its_key(
     refund.refresh_from_db()
     order.payment.refresh_from_db()
     assert (refund.status, order.payment.amount_refunded) == ("succeeded", 500)
+
+
+def test_a_refund_is_not_paid_twice_once_stripe_has_forgotten_the_key(
+    till: Till, stripe_side: StripeSide
+) -> None:
+    make_variant(sku="FLK")
+    order = till.bought(("FLK", 2))
+    at = timezone.now()
+    refund = _request(order, amount=300)
+    with answer_lost("create_refund"):
+        reconciler.send_refunds(at=at)
+    requests.post(f"{stripe_side.url}/_test/idempotency/prune", timeout=5)
+
+    reconciler.send_refunds(at=at + timedelta(days=2))
+
+    refund.refresh_from_db()
+    (sent,) = stripe_gateway.list_refunds(order.payment.stripe_payment_intent_id or "")
+    assert (sent.amount, sent.our_refund_id) == (300, str(refund.pk))
+    assert (refund.status, refund.stripe_refund_id) == ("succeeded", sent.id)
+
+
+def test_a_refund_that_stripe_refuses_is_told_to_staff(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_variant(sku="FLK")
+    order = till.bought(("FLK", 1))
+    refund = _request(order)
+
+    def refuse(**_: object) -> None:
+        raise stripe_gateway.Refused("balance_insufficient", "", "Insufficient funds", None)
+
+    monkeypatch.setattr(stripe_gateway, "create_refund", refuse)
+
+    reconciler.send_refunds(at=timezone.now())
+    reconciler.send_refunds(at=timezone.now())
+
+    refund.refresh_from_db()
+    order.refresh_from_db()
+    assert (refund.status, refund.failure_reason) == ("failed", "balance_insufficient")
+    assert refunds.waiting_ids() == []
+    assert "balance_insufficient" in order.review_reason
+    assert order.events.filter(kind="refund_failed").count() == 1
+    assert OutboxMessage.objects.filter(kind="staff_review").count() == 1
+    assert not OutboxMessage.objects.filter(kind="refund").exists(), "the customer is told of no money"
+    assert (order.payment_status, refunds.refundable(order.payment)) == ("paid", order.total)
+
+
+def test_news_of_a_refund_may_overtake_the_news_of_the_payment(till: Till, stripe_side: StripeSide) -> None:
+    make_variant(sku="FLK")
+    placed = till.order(("FLK", 1))
+    stripe_side.pay(placed["payment"]["client_secret"])
+    intent_id = placed["payment"]["client_secret"].split("_secret_")[0]
+    stripe_side.refund_in_dashboard(intent_id, 100)
+    (found,) = stripe_gateway.list_refunds(intent_id)
+
+    settlement.observe_refund(found, at=timezone.now())
+
+    order = Order.objects.get()
+    assert (order.status, order.payment_status) == ("placed", "partially_refunded")
+    assert (order.payment.amount_received, order.payment.amount_refunded) == (order.total, 100)
+
+
+def test_a_refund_of_an_order_under_review_is_worked_off(till: Till, stripe_side: StripeSide) -> None:
+    make_variant(sku="FLK")
+    placed = till.order(("FLK", 1))
+    Payment.objects.update(amount=1)
+    stripe_side.pay(placed["payment"]["client_secret"])
+    till.settle()
+    order = Order.objects.get()
+
+    stripe_side.refund_in_dashboard(order.payment.stripe_payment_intent_id or "", 500)
+    till.settle()
+
+    order = Order.objects.get()
+    assert not WebhookEvent.objects.filter(processed_at=None).exists()
+    assert (order.payment_status, order.payment.amount_refunded) == ("unpaid", 500)
+    assert order.payment.amount_received == order.total
+    assert StripeRefund.objects.get().status == "succeeded"
+
+
+def test_a_stale_answer_does_not_undo_a_refund(till: Till) -> None:
+    make_variant(sku="FLK")
+    order = till.bought(("FLK", 1))
+    _request(order, amount=500)
+    reconciler.send_refunds(at=timezone.now())
+    (found,) = stripe_gateway.list_refunds(order.payment.stripe_payment_intent_id or "")
+    told = OutboxMessage.objects.count()
+
+    settlement.observe_refund(replace(found, status="pending"), at=timezone.now())
+
+    order.refresh_from_db()
+    assert StripeRefund.objects.get().status == "succeeded"
+    assert (order.payment_status, order.payment.amount_refunded) == ("partially_refunded", 500)
+    assert OutboxMessage.objects.count() == told

@@ -83,3 +83,46 @@ def test_an_unusable_key_is_refused(key: str) -> None:
 def test_a_required_key_is_asked_for() -> None:
     with pytest.raises(InvalidInput):
         idempotency.run_once(_request(key=""), caller="c", work=lambda: Response({}), required=True)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_slow_owner_leaves_the_row_of_who_took_over_alone(fails: bool) -> None:
+    now = timezone.now()
+
+    def taken_over_meanwhile() -> Response:
+        IdempotencyKey.objects.update(locked_at=now)
+        if fails:
+            raise Conflict("too late")
+        return Response({"by": "the slow one"})
+
+    if fails:
+        with pytest.raises(Conflict):
+            _run(_request(), taken_over_meanwhile)
+    else:
+        _run(_request(), taken_over_meanwhile)
+
+    row = IdempotencyKey.objects.get()
+    assert (row.status, row.locked_at, row.response_body) == ("running", now, None)
+    with pytest.raises(idempotency.KeyInUse):
+        _run(_request(), lambda: Response({"by": "a third"}))
+
+
+def test_a_slow_owner_does_not_overwrite_a_newer_answer() -> None:
+    def taken_over_meanwhile() -> Response:
+        long_ago = timezone.now() - idempotency.LOCK_FOR - timedelta(seconds=1)
+        IdempotencyKey.objects.update(locked_at=long_ago)
+        _run(_request(), lambda: Response({"by": "the new owner"}))
+        return Response({"by": "the slow one"})
+
+    _run(_request(), taken_over_meanwhile)
+
+    assert _run(_request(), lambda: Response({"by": "a third"})).data == {"by": "the new owner"}
+
+
+def test_answers_are_forgotten_after_two_days() -> None:
+    _run(_request(), lambda: Response({"n": 1}))
+    created_at = IdempotencyKey.objects.get().created_at
+
+    assert idempotency.purge(at=created_at + timedelta(hours=48)) == 0
+    assert idempotency.purge(at=created_at + timedelta(hours=48, seconds=1)) == 1
+    assert not IdempotencyKey.objects.exists()

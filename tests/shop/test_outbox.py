@@ -8,7 +8,8 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import transaction
 
-from shop.mail import delivery, outbox
+from shop.clock import reading
+from shop.mail import delivery, outbox, tasks
 from shop.mail.models import OutboxMessage, SuppressedAddress
 from shop.mail.outbox import Letter
 
@@ -135,3 +136,24 @@ def test_without_a_broker_the_row_waits_for_the_sweep(settings: Any, monkeypatch
     outbox.nudge(message.pk)
 
     assert delivery.deliver_due(at=AT) == 1
+
+
+def test_a_slow_mail_server_does_not_make_a_sweep_send_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mail takes 90 s. Halfway through the third, another worker sweeps with the clock of that moment."""
+    rows = [_enqueue(subject_key=f"order:{number}") for number in range(3)]
+    clock = [AT]
+    sent: list[int] = []
+
+    def slow(message: OutboxMessage) -> None:
+        sent.append(message.pk)
+        clock[0] += timedelta(seconds=90)
+        if len(sent) == 3:
+            delivery.deliver_due(at=clock[0])
+
+    monkeypatch.setattr(delivery, "_send", slow)
+    monkeypatch.setattr(reading, "now", lambda: clock[0])
+
+    tasks.sweep_outbox()
+
+    assert sent == [row.pk for row in rows if row is not None]
+    assert set(OutboxMessage.objects.values_list("status", flat=True)) == {"sent"}

@@ -1,0 +1,130 @@
+"""What one refill's trouble must not do: stay for ever, charge after the end, or hold up another's."""
+
+from datetime import datetime
+
+import pytest
+
+from orders import checkout, payments, reconciler
+from orders.models import Order, Refill
+from orders.subscriptions import billing, changes
+from tests.factories.catalog import make_variant
+from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days
+from tests.outages import answer_lost
+from tests.stripe_side import StripeSide
+from tests.till import Till, work_off
+
+pytestmark = pytest.mark.django_db
+
+
+def _order_of(refill: Refill) -> Order:
+    refill.refresh_from_db()
+    assert refill.order is not None
+    return refill.order
+
+
+def test_a_refill_whose_intent_was_learned_from_a_webhook_is_charged(
+    charged: Routine, till: Till, stripe_side: StripeSide
+) -> None:
+    (subscription,) = charged.begin((make_variant(stock=20), 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    with answer_lost("create_intent"):
+        charged.turn(due_at)
+    stripe_side.deliver(till.client)
+    work_off()
+
+    charged.turn(due_at + days(1))
+
+    refill = Refill.objects.get(status="paid")
+    order = _order_of(refill)
+    assert list(order.payment.attempts.values_list("kind", "outcome")) == [
+        ("create_intent", "ok"),
+        ("confirm", "ok"),
+    ]
+    assert len(stripe_side.charges_of(order.reference)) == 1
+
+
+def test_one_refill_that_cannot_be_quoted_does_not_stop_the_others(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    (broken,) = charged.begin((make_variant(sku="AAA", stock=20), 1, "week", 4))
+    (sound,) = charged.begin((make_variant(sku="BBB", stock=20), 1, "week", 4))
+    due_at = cycle_of(broken).due_at
+    charged.turn(due_at - days(5))
+    refill = Refill.objects.get(customer=broken.customer)
+    refill.shipping_address = {**refill.shipping_address, "country": "XX"}
+    refill.save(update_fields=["shipping_address"])
+
+    for later in (4, 5, 8):
+        charged.turn(due_at + days(later))
+
+    broken.refresh_from_db()
+    assert broken.status == "paused"
+    assert broken.status_reason
+    assert not Order.objects.filter(refill__customer=broken.customer).exists()
+    paid = Refill.objects.get(customer=sound.customer, status="paid")
+    assert len(stripe_side.charges_of(_order_of(paid).reference)) == 1
+
+
+def test_a_lost_cancellation_of_a_refill_is_sent_again(charged: Routine, stripe_side: StripeSide) -> None:
+    (subscription,) = charged.begin((make_variant(stock=20), 1, "week", 4), card="chargeCustomerFail")
+    due_at = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    charged.turn(due_at)
+    refill = Refill.objects.get()
+    order = _order_of(refill)
+    with answer_lost("cancel_intent", arrives=False), pytest.raises(payments.PaymentUnavailable):
+        checkout.cancel(order, reason="Stop.", actor=None, at=due_at + days(0.1))
+
+    reconciler.check_silent_payments(at=due_at + days(1))
+    for later in range(1, 9):
+        charged.turn(due_at + days(later))
+
+    order.refresh_from_db()
+    outcomes = order.payment.attempts.values_list("kind", "outcome")
+    # The refill's engine ends the order for itself, and Stripe has nothing left to cancel.
+    assert list(outcomes) == [
+        ("create_intent", "ok"),
+        ("confirm", "refused"),
+        ("cancel", "ok"),
+        ("cancel", "refused"),
+    ]
+    assert (order.status, order.payment_status) == ("cancelled", "unpaid")
+    assert stripe_side.charges_of(order.reference) == []
+    refill.refresh_from_db()
+    assert refill.status == "failed"
+    changes.cancel(subscription, reason="stop", at=due_at + days(9))
+    subscription.refresh_from_db()
+    assert subscription.status == "cancelled"
+
+
+@pytest.mark.parametrize("moment", ["before the card is asked", "before the intent is opened"])
+def test_a_refill_order_cancelled_under_way_is_not_charged(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    (subscription,) = charged.begin((make_variant(stock=20), 1, "week", 4))
+    due_at: datetime = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    real = payments.open_intent
+
+    def cancelled_meanwhile(order: Order, **how: object) -> object:
+        monkeypatch.setattr(payments, "open_intent", real)
+        if moment == "before the intent is opened":
+            checkout.cancel(order, reason="Stop.", actor=None, at=due_at)
+            order.payment.refresh_from_db()
+            return real(order, **how)  # type: ignore[arg-type]
+        intent = real(order, **how)  # type: ignore[arg-type]
+        checkout.cancel(order, reason="Stop.", actor=None, at=due_at)
+        return intent
+
+    monkeypatch.setattr(payments, "open_intent", cancelled_meanwhile)
+
+    charged.turn(due_at)
+    charged.turn(due_at + billing.CLAIM_HOLDS_FOR)
+
+    refill = Refill.objects.order_by("pk")[0]
+    order = _order_of(refill)
+    assert order.status == "cancelled"
+    assert confirms(order) == 0
+    assert stripe_side.charges_of(order.reference) == []
+    assert refill.status in {"skipped", "failed"}
