@@ -96,9 +96,7 @@ def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
     except gateway.OutcomeUnknown as error:
         raise _unavailable(order) from error
     except gateway.Refused as refusal:
-        if refusal.intent is not None:
-            return refusal.intent
-        return gateway.retrieve_intent(intent.id, mood=gateway.BACKGROUND)
+        return refusal.intent or _read(order, intent.id, mood=gateway.BACKGROUND)
 
 
 def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
@@ -111,6 +109,7 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
     try:
         intent_id = payment.stripe_payment_intent_id or _id_of_unresolved(payment, at=at, mood=mood)
         if not intent_id:
+            _leave_customer(payment, at=at)
             return None
         attempt = _begin(payment, Kind.CANCEL, {}, at=at)
         return _run(
@@ -121,7 +120,7 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
     except gateway.OutcomeUnknown as error:
         raise _unavailable(order) from error
     except gateway.Refused as refusal:
-        return refusal.intent or gateway.retrieve_intent(intent_id, mood=mood)
+        return refusal.intent or _read(order, intent_id, mood=mood)
 
 
 def read_intent(payment: Payment, *, mood: Mood, at: datetime) -> Intent | None:
@@ -134,6 +133,13 @@ def read_intent(payment: Payment, *, mood: Mood, at: datetime) -> Intent | None:
         return gateway.retrieve_intent(intent_id, mood=mood) if intent_id else None
     except gateway.OutcomeUnknown as error:
         raise _unavailable(payment.order) from error
+
+
+def _read(order: Order, intent_id: str, *, mood: Mood) -> Intent:
+    try:
+        return gateway.retrieve_intent(intent_id, mood=mood)
+    except gateway.OutcomeUnknown as error:
+        raise _unavailable(order) from error
 
 
 def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
@@ -195,6 +201,12 @@ def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: 
         )
         _finish(attempt, Outcome.OK, at=at)
     customer.refresh_from_db(fields=["stripe_customer_id"])
+
+
+def _leave_customer(payment: Payment, *, at: datetime) -> None:
+    """Close an unanswered attempt to create a customer for an order that ends: no money depends on it."""
+    left = payment.attempts.filter(kind=Kind.CREATE_CUSTOMER, outcome__in=UNRESOLVED)
+    left.update(outcome=Outcome.REFUSED, error_code="abandoned", finished_at=at)
 
 
 def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders import checkout, links, settlement, stripe_gateway
+from orders import checkout, links, payments, settlement, stripe_gateway
 from orders.api import schemas, views_of
 from orders.api.carts import read_body, user_of
 from orders.models import Order, OrderLine
@@ -116,7 +116,8 @@ class OrderRefreshView(APIView):
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
-        intent_id = order.payment.stripe_payment_intent_id
-        if intent_id and not order.is_paid:
-            settlement.observe_by_id(intent_id, mood=stripe_gateway.TILL, at=reading.now())
+        at = reading.now()
+        intent = None if order.is_paid else payments.read_intent(order.payment, mood=stripe_gateway.TILL, at=at)
+        if intent is not None:
+            settlement.observe(intent, at=at)
         return Response(views_of.order(held_order(request, reference)))

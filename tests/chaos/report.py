@@ -8,11 +8,6 @@ from tests.chaos import ledgers
 from tests.chaos.campaign import Campaign, check_traffic, faults_by_kind
 from tests.chaos.stack import Stack
 
-TABLES = (
-    "orders_order", "orders_payment", "orders_payment_attempt", "orders_stripe_refund", "orders_webhook_event",
-    "orders_refill", "orders_subscription", "catalog_stock_reservation", "catalog_stock_movement", "mail_outbox",
-)  # fmt: skip
-
 
 def tell(campaign: Campaign, differences: list[str], seconds: float) -> int:
     """Print the report and return the exit code."""
@@ -48,7 +43,7 @@ def machine() -> str:
 
 def rows(stack: Stack) -> Counter[str]:
     """Count the rows of the tables that a run writes."""
-    return Counter({table: int(str(stack.rows(f"SELECT count(*) FROM {table}")[0][0])) for table in TABLES})
+    return Counter({table: int(str(stack.rows(f"SELECT count(*) FROM {table}")[0][0])) for table in ledgers.TABLES})
 
 
 def listed(counts: Counter[str]) -> str:

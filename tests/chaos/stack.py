@@ -4,15 +4,17 @@ No process here is told that it is watched: the shop gets `STRIPE_API_BASE`, as 
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -103,19 +105,21 @@ class Stack:
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a management command, as staff would."""
+        return self._run(programs.manage(HERE, *arguments), check=check)
+
+    def python(self, *arguments: str) -> dict[str, Any]:
+        """Run the project's Python in the shop's environment and return the JSON that it prints last."""
+        done = self._run([str(HERE.python), *arguments], check=True)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def _run(self, argv: list[str], *, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            programs.manage(HERE, *arguments),
-            env=self.env,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            preexec_fn=dying_with_us(),
+            argv, env=self.env, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=dying_with_us()
         )
         with (self.folder / "manage.log").open("a") as log:
-            log.write(f"$ manage.py {' '.join(arguments)} → {done.returncode}\n{done.stdout}{done.stderr[-4000:]}\n")
+            log.write(f"$ {' '.join(argv[1:])} → {done.returncode}\n{done.stdout}{done.stderr[-20000:]}\n")
         if check and done.returncode:
-            raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+            raise RuntimeError(f"{' '.join(argv[1:])} failed:\n{done.stderr[-2000:]}")
         return done
 
     def faults(self, rules: list[dict[str, object]]) -> None:
@@ -143,6 +147,14 @@ class Stack:
         """Read from the database; the connection refuses to write."""
         with psycopg.connect(self.database_url, options="-c default_transaction_read_only=on") as connection:
             return connection.execute(sql, values).fetchall()  # type: ignore[arg-type]
+
+    def dump(self, tables: Iterable[str]) -> None:
+        """Keep tables as CSV beside the logs: the database goes when the run ends."""
+        with psycopg.connect(self.database_url) as connection, connection.cursor() as cursor:
+            for table in tables:
+                with (self.folder / f"{table}.csv").open("wb") as file:
+                    with cursor.copy(f"COPY {table} TO STDOUT WITH CSV HEADER") as rows:  # type: ignore[arg-type]
+                        file.writelines(bytes(row) for row in rows)
 
     def _start(self, name: str, argv: list[str]) -> None:
         env = {**self.env, "PYTHONPATH": str(ROOT)}
