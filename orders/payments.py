@@ -18,6 +18,7 @@ from shop.exceptions import Conflict, Unavailable, Unprocessable
 Kind = PaymentAttempt.Kind
 Outcome = PaymentAttempt.Outcome
 UNRESOLVED = (Outcome.STARTED, Outcome.UNKNOWN)
+CREATIONS = (Kind.CREATE_CUSTOMER, Kind.CREATE_INTENT)
 # Stripe keeps an idempotency key for at least 24 hours: after this, a key proves nothing any more.
 # Source: https://docs.stripe.com/api/idempotent_requests
 KEY_HOLDS_FOR = timedelta(hours=23)
@@ -145,12 +146,13 @@ def _read(order: Order, intent_id: str, *, mood: Mood) -> Intent:
 def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
     """Close an attempt of unknown outcome whose effect is plain from a read of the intent.
 
-    An intent that still waits for a card says nothing about a confirmation on its way: that attempt stays
-    unresolved, and is sent again under its own key.
+    An intent that still waits for a card proves that its creation arrived, but says nothing about a
+    confirmation on its way: that attempt stays unresolved, and is sent again under its own key.
     """
+    open_attempts = payment.attempts.filter(outcome__in=UNRESOLVED)
     if intent.status in {"requires_payment_method", "requires_confirmation"}:
-        return
-    payment.attempts.filter(outcome__in=UNRESOLVED).update(outcome=Outcome.OK, finished_at=at)
+        open_attempts = open_attempts.filter(kind__in=CREATIONS)
+    open_attempts.update(outcome=Outcome.OK, finished_at=at)
 
 
 def adopt(payment: Payment, intent_id: str) -> bool:
@@ -274,9 +276,12 @@ def _begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime
     """
     last = payment.attempts.order_by("-number").first()
     if last is not None and last.outcome in UNRESOLVED:
-        if last.kind != kind:
+        if last.kind == kind:
+            return last
+        # A webhook may have brought the intent before the answer that was lost: then the creation is done.
+        if last.kind not in CREATIONS or not payment.stripe_payment_intent_id:
             raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5)
-        return last
+        _finish(last, Outcome.OK, at=at)
     try:
         with transaction.atomic(durable=True):
             return _write_attempt(payment, last.number + 1 if last else 1, kind, request, at=at)

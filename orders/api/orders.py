@@ -117,7 +117,9 @@ class OrderRefreshView(APIView):
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
         at = reading.now()
-        intent = None if order.is_paid else payments.read_intent(order.payment, mood=stripe_gateway.TILL, at=at)
+        intent = (
+            None if order.is_paid else payments.read_intent(order.payment, mood=stripe_gateway.TILL, at=at)
+        )
         if intent is not None:
             settlement.observe(intent, at=at)
         return Response(views_of.order(held_order(request, reference)))

@@ -6,7 +6,7 @@ import sys
 import time
 
 from shop.devstack.project import LOCAL
-from tests.chaos import report
+from tests.chaos import measures, report
 from tests.chaos.campaign import Campaign
 from tests.chaos.stack import running
 
@@ -17,13 +17,24 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--customers", type=int, default=6, help="how many shop at the same time")
-    parser.add_argument("--proxy", choices=("own", "shared"), default="own", help="shared: ../shared/stripe's")
-    parser.add_argument("--no-refills", action="store_true", help="leave out the weeks in which refills come due")
+    parser.add_argument(
+        "--proxy", choices=("own", "shared"), default="own", help="shared: ../shared/stripe's"
+    )
+    parser.add_argument(
+        "--no-refills", action="store_true", help="leave out the weeks in which refills come due"
+    )
+    parser.add_argument(
+        "--measure", action="store_true", help="no drill: measure webhooks and a silent Stripe"
+    )
     options = parser.parse_args()
     folder = LOCAL / "chaos" / f"seed-{options.seed}"
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
     with running(folder, seed=options.seed, shared_proxy=options.proxy == "shared") as stack:
+        if options.measure:
+            print(f"machine: {report.machine()}")
+            measures.tell(stack)
+            return 0
         campaign = Campaign(
             stack, options.seed, options.runs, options.customers, refills=not options.no_refills
         )

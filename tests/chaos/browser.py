@@ -50,7 +50,9 @@ def _id(client_secret: str) -> str:
     return client_secret.split("_secret_")[0]
 
 
-def refund_in_dashboard(stripe_url: str, secret_key: str, intent_id: str, amount: int | None) -> dict[str, Any]:
+def refund_in_dashboard(
+    stripe_url: str, secret_key: str, intent_id: str, amount: int | None
+) -> dict[str, Any]:
     """Refund in Stripe's dashboard, behind the shop's back; all that is left without an amount."""
     form = {"payment_intent": intent_id} | ({"amount": str(amount)} if amount else {})
     headers = {"Authorization": f"Bearer {secret_key}"}

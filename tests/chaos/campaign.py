@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -31,38 +32,51 @@ class Campaign:
     refills: bool = True
     outcomes: list[Outcome] = field(default_factory=list)
     rounds: int = 0
+    failures: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.browser = Browser(self.stack.devstripe_url, PUBLISHABLE_KEY)
         self.office = Office(self.stack)
-        self._over = threading.Event()
 
     def run(self) -> list[str]:
         """Carry everything out and return the differences; none is what is hoped for."""
-        killer = threading.Thread(target=self._kill_at_random)
-        killer.start()
+        shopping = threading.Thread(target=self._shop)
+        shopping.start()
+        try:
+            self._kill_while(shopping)
+        finally:
+            shopping.join()
+        return [*self._reckon(), *self.failures, *(text for one in self.outcomes for text in one.surprises)]
+
+    def _shop(self) -> None:
         try:
             plans = [plan.draw(self.seed, number) for number in range(1, self.runs + 1)]
             self.outcomes = in_parallel(self._journey, plans, self.customers)
             if self.refills:
                 self._let_weeks_pass()
-        finally:
-            self._over.set()
-            killer.join()
-        return [*self._reckon(), *(text for outcome in self.outcomes for text in outcome.surprises)]
+        except Exception:
+            self.failures.append(f"the drill itself failed: {traceback.format_exc()}")
 
     def _journey(self, drawn: plan.Plan) -> Outcome:
         self.stack.faults(list(drawn.faults))
         outcome = Customer(drawn, self.stack.base_url, self.browser).shop()
         self.office.refund(outcome)
         with (self.stack.folder / "runs.jsonl").open("a") as log:
-            log.write(json.dumps({"run": drawn.number, "ended": outcome.ended, **vars(drawn)}, default=str) + "\n")
+            log.write(
+                json.dumps({"run": drawn.number, "ended": outcome.ended, **vars(drawn)}, default=str) + "\n"
+            )
         return outcome
 
-    def _kill_at_random(self) -> None:
+    def _kill_while(self, shopping: threading.Thread) -> None:
+        """Kill web or worker now and then.
+
+        In the main thread: a child of another one would be told to end when that thread does.
+        """
         rng = random.Random(f"{self.seed}:kills")
-        while not self._over.wait(rng.uniform(*self.seconds_between_kills)):
-            self.stack.kill(rng.choice(KILLABLE), down_for=rng.uniform(0, 1.0))
+        while shopping.is_alive():
+            shopping.join(rng.uniform(*self.seconds_between_kills))
+            if shopping.is_alive():
+                self.stack.kill(rng.choice(KILLABLE), down_for=rng.uniform(0, 1.0))
 
     def _let_weeks_pass(self) -> None:
         """Let the refills come due, still under faults and kills; and the late customers pay."""
@@ -82,7 +96,8 @@ class Campaign:
     def _wait_until_told(self) -> None:
         """Wait until every reminder is out, as far as faults let it."""
         self._wait(
-            lambda: self.stack.rows("SELECT count(*) FROM mail_outbox WHERE status = 'pending'")[0][0] == 0, 30
+            lambda: self.stack.rows("SELECT count(*) FROM mail_outbox WHERE status = 'pending'")[0][0] == 0,
+            30,
         )
 
     def _count_refills(self, *statuses: str) -> int:
@@ -111,7 +126,9 @@ class Campaign:
         # orders that expired in the drain made Stripe speak once more
         drained = self.stack.flush_webhooks() and drained
         self._wait(lambda: self._loose("stored events that were not worked off") == 0, 30)
-        found = auditor.differences(ledgers.read_ledger(self.stack.devstripe_url), ledgers.read_books(self.stack))
+        found = auditor.differences(
+            ledgers.read_ledger(self.stack.devstripe_url), ledgers.read_books(self.stack)
+        )
         if not drained:
             found.append("webhooks were still on their way when the patience ended")
         if not is_quiet:

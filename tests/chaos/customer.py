@@ -178,7 +178,9 @@ class Customer:
         except requests.RequestException:
             return None
         if answer.status_code >= 500 and answer.status_code != 503:
-            surprise = f"run {self.plan.number}: {method} {path} answered {answer.status_code} {answer.text[:200]}"
+            surprise = (
+                f"run {self.plan.number}: {method} {path} answered {answer.status_code} {answer.text[:200]}"
+            )
             self.outcome.surprises.append(surprise)
         return answer
 

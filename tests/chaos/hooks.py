@@ -20,6 +20,8 @@ ATTEMPTS = 12
 BACKOFF_LIMIT_S = 8.0
 STALE_BY_S = 3600
 DELIVERERS = 6
+# whoever does not answer by then is asked again
+TIMEOUT_S = 9
 REORDER_FOR_S = 3.0
 
 
@@ -46,7 +48,9 @@ def sign(payload: bytes, secret: str, at: int) -> str:
 class Postman:
     """Queues deliveries by their time and makes them in a few threads; what fails is tried again."""
 
-    def __init__(self, target: str, secret: str, rules: Rules, record: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, target: str, secret: str, rules: Rules, record: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._target, self._secret = urlsplit(target), secret
         self._rules, self._record = rules, record
         self._wake = threading.Condition()
@@ -131,15 +135,21 @@ class Postman:
                     self._wake.notify_all()
 
     def _deliver(self, item: Delivery) -> None:
-        line = {"kind": "webhook", "event": item.event["id"], "type": item.event["type"], "attempt": item.attempt}
+        line = {
+            "kind": "webhook",
+            "event": item.event["id"],
+            "type": item.event["type"],
+            "attempt": item.attempt,
+        }
         if item.lost:
             self._record({**line, "status": None, "ms": None, "fault": item.fault, "dropped": True})
             ok = False
         else:
             status, took = self._post(item)
             # a shop that was down refused nothing: the checker judges the answers it gave
-            fault = item.fault if isinstance(status, int) else None
-            self._record({**line, "status": status, "ms": took, "fault": fault})
+            answered = isinstance(status, int)
+            line |= {"status": status, "ms": took, "fault": item.fault if answered else None}
+            self._record(line | ({} if answered or item.retried else {"dropped": True}))
             ok = isinstance(status, int) and 200 <= status < 300
         if not ok and item.retried and item.attempt < ATTEMPTS:
             pause = min(BACKOFF_LIMIT_S, 0.5 * 2 ** (item.attempt - 1))
@@ -151,7 +161,9 @@ class Postman:
         headers = {"Content-Type": "application/json; charset=utf-8", **self._signature(item.fault, body)}
         if item.fault == "tamper":
             body = body.replace(b'"livemode":false', b'"livemode":true ', 1)
-        connection = http.client.HTTPConnection(self._target.hostname or "", self._target.port or 80, timeout=20)
+        connection = http.client.HTTPConnection(
+            self._target.hostname or "", self._target.port or 80, timeout=TIMEOUT_S
+        )
         started = time.perf_counter()
         try:
             connection.request("POST", self._target.path, body, headers)
@@ -170,13 +182,17 @@ class Postman:
             return {}
         if fault == "bad_signature":
             return {"Stripe-Signature": sign(body, "whsec_somebody_else", now)}
-        return {"Stripe-Signature": sign(body, self._secret, now - STALE_BY_S if fault == "old_timestamp" else now)}
+        return {
+            "Stripe-Signature": sign(
+                body, self._secret, now - STALE_BY_S if fault == "old_timestamp" else now
+            )
+        }
 
 
 def _extra_copy(event: dict[str, Any], rule: Rule) -> Delivery:
     """Return a copy that comes beside the genuine event: forged, stale, or of a type nobody knows."""
     copy = {**event, "id": f"evt_{rule.type}_{secrets.token_hex(6)}"}
     if rule.type == "unknown_type":
-        return Delivery({**copy, "type": "payment_intent.reincarnated"}, rule.type)
+        return Delivery({**copy, "type": f"{event['type'].rpartition('.')[0]}.reincarnated"}, rule.type)
     # half of them bear the id of the real event: were they believed, the real one would count as known
     return Delivery(event if rule.fired % 2 else copy, rule.type, retried=False)

@@ -136,9 +136,12 @@ def read_ledger(stripe_url: str) -> Ledger:
     found = requests.get(f"{stripe_url}/_test/ledger", timeout=120).json()
     return Ledger(
         charges=tuple(_charge(row) for row in found["charges"] if row["status"] == "succeeded"),
-        refunds=tuple(_refund(row) for row in found["refunds"] if row["status"] not in {"failed", "canceled"}),
+        refunds=tuple(
+            _refund(row) for row in found["refunds"] if row["status"] not in {"failed", "canceled"}
+        ),
         intents=tuple(
-            IntentThere(row["id"], row["metadata"].get("order_id", ""), row["status"]) for row in found["intents"]
+            IntentThere(row["id"], row["metadata"].get("order_id", ""), row["status"])
+            for row in found["intents"]
         ),
     )
 
@@ -156,7 +159,9 @@ def read_books(stack: Stack) -> Books:
 
 def _charge(row: dict[str, Any]) -> Charge:
     order = row["metadata"].get("order_id", "")
-    return Charge(row["id"], order, row["payment_intent"] or "", row["currency"].upper(), row["amount_captured"])
+    return Charge(
+        row["id"], order, row["payment_intent"] or "", row["currency"].upper(), row["amount_captured"]
+    )
 
 
 def _refund(row: dict[str, Any]) -> RefundThere:

@@ -140,9 +140,13 @@ class Handler(BaseHTTPRequestHandler):
         return answer
 
     def _headers(self) -> dict[str, str]:
-        shown = {name.lower(): value for name, value in self.headers.items() if name.lower() in RECORDED_HEADERS}
+        shown = {
+            name.lower(): value for name, value in self.headers.items() if name.lower() in RECORDED_HEADERS
+        }
         if "authorization" in shown:
-            shown["authorization"] = SECRET.sub(lambda m: (m[1] or "") + "***" + m[2][-4:], shown["authorization"])
+            shown["authorization"] = SECRET.sub(
+                lambda m: (m[1] or "") + "***" + m[2][-4:], shown["authorization"]
+            )
         return shown
 
     def _upstream(self, body: bytes) -> Answer:
@@ -204,7 +208,9 @@ class Handler(BaseHTTPRequestHandler):
         self._send(Answer(200, [], json.dumps(said).encode()))
 
 
-def _seen(fault: str | None, answer: Answer | None, options: dict[str, Any]) -> tuple[Any, float, Answer | None]:
+def _seen(
+    fault: str | None, answer: Answer | None, options: dict[str, Any]
+) -> tuple[Any, float, Answer | None]:
     """Return what the client gets to see (for the log), after how long, and the answer itself if any."""
     if fault in {"drop_before", "drop_after"}:
         return "dropped", 0, None

@@ -16,15 +16,21 @@ def tell(campaign: Campaign, differences: list[str], seconds: float) -> int:
     faults = faults_by_kind(stack)
     kills = Counter(name for _, name in stack.kills)
     endings = Counter(outcome.ended for outcome in campaign.outcomes)
-    print(f"\nseed {campaign.seed}, {campaign.runs} runs, {campaign.customers} customers at a time, {seconds:.0f} s")
+    print(
+        f"\nseed {campaign.seed}, {campaign.runs} runs, {campaign.customers} customers at a time, {seconds:.0f} s"
+    )
     print(f"machine: {machine()}")
     print(f"faults injected: {sum(faults.values())}: {listed(faults)}")
     print(f"SIGKILL: {sum(kills.values())}: {listed(kills)}")
     print(f"journeys: {listed(endings)}")
     print(f"orders: {listed(Counter(f'{status} {paid}' for status, paid in _orders(stack)))}")
-    print(f"refills: {listed(Counter(str(row[0]) for row in stack.rows('SELECT status FROM orders_refill')))}")
+    print(
+        f"refills: {listed(Counter(str(row[0]) for row in stack.rows('SELECT status FROM orders_refill')))}"
+    )
     print(f"charges: {len(ledger.charges)}, {money(ledger, 'charges')}")
-    print(f"refunds: {len(ledger.refunds)}, {money(ledger, 'refunds')}; asked for by {listed(Counter(campaign.office.done))}")
+    print(
+        f"refunds: {len(ledger.refunds)}, {money(ledger, 'refunds')}; asked for by {listed(Counter(campaign.office.done))}"
+    )
     print(f"drained in {campaign.rounds} rounds; rows: {listed(rows(stack))}")
     bad_traffic = _tell_traffic(stack)
     for difference in differences:
@@ -36,14 +42,17 @@ def tell(campaign: Campaign, differences: list[str], seconds: float) -> int:
 def machine() -> str:
     """Return cores and memory."""
     total = next(
-        (line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal")), "0 0 kB"
+        (line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal")),
+        "0 0 kB",
     )
     return f"{os.cpu_count()} cores, {int(total.split()[1]) / 1024**2:.1f} GiB"
 
 
 def rows(stack: Stack) -> Counter[str]:
     """Count the rows of the tables that a run writes."""
-    return Counter({table: int(str(stack.rows(f"SELECT count(*) FROM {table}")[0][0])) for table in ledgers.TABLES})
+    return Counter(
+        {table: int(str(stack.rows(f"SELECT count(*) FROM {table}")[0][0])) for table in ledgers.TABLES}
+    )
 
 
 def listed(counts: Counter[str]) -> str:
@@ -72,5 +81,3 @@ def _tell_traffic(stack: Stack) -> bool:
 
 def _orders(stack: Stack) -> list[tuple[object, ...]]:
     return stack.rows("SELECT status, payment_status FROM orders_order")
-
-

@@ -114,7 +114,13 @@ class Stack:
 
     def _run(self, argv: list[str], *, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            argv, env=self.env, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=dying_with_us()
+            argv,
+            env=self.env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=dying_with_us(),
         )
         with (self.folder / "manage.log").open("a") as log:
             log.write(f"$ {' '.join(argv[1:])} → {done.returncode}\n{done.stdout}{done.stderr[-20000:]}\n")
@@ -187,7 +193,15 @@ class Stack:
         }
 
     def _devstripe(self, ports: Mapping[str, int]) -> list[str]:
-        argv = [str(HERE.python), "-m", "shop.devstripe", "--port", str(ports["devstripe"]), "--store", ":memory:"]
+        argv = [
+            str(HERE.python),
+            "-m",
+            "shop.devstripe",
+            "--port",
+            str(ports["devstripe"]),
+            "--store",
+            ":memory:",
+        ]
         hook = f"http://127.0.0.1:{ports['proxy']}/_proxy/webhook_in"
         return [*argv, "--webhook-url", hook, "--webhook-secret", "whsec_between_devstripe_and_proxy"]
 

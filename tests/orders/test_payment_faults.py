@@ -12,6 +12,7 @@ from orders import checkout, reconciler, stripe_gateway
 from orders.models import Order, PaymentAttempt
 from shop.clock import reading
 from tests.factories.catalog import make_variant
+from tests.stripe_side import StripeSide
 from tests.till import Till
 
 
@@ -29,7 +30,9 @@ def test_a_double_click_on_order_gives_one_order_twice(till: Till) -> None:
 
     def click() -> None:
         try:
-            answers.append(Till(till.stripe, till.at, Client(raise_request_exception=False)).check_out(cart, total=total))
+            answers.append(
+                Till(till.stripe, till.at, Client(raise_request_exception=False)).check_out(cart, total=total)
+            )
         finally:
             connection.close()
 
@@ -75,3 +78,29 @@ def test_an_order_that_ends_before_its_customer_exists_leaves_no_attempt_open(
     order.refresh_from_db()
     assert order.status == "expired"
     assert not PaymentAttempt.objects.filter(outcome__in=["started", "unknown"]).exists()
+
+
+@pytest.mark.django_db
+def test_an_intent_that_a_webhook_brought_can_be_cancelled_though_its_answer_was_lost(
+    till: Till, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_variant(sku="FLK")
+    create = stripe_gateway.create_intent
+
+    def lost(*given: Any, **named: Any) -> None:
+        create(*given, **named)
+        raise stripe_gateway.OutcomeUnknown("connection reset")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stripe_gateway, "create_intent", lost)
+        assert till.check_out(till.cart(("FLK", 1))).status_code == 503
+    till.settle()
+    order = Order.objects.get()
+    assert order.payment.stripe_payment_intent_id, "the webhook names the order"
+
+    checkout.cancel(order, reason="changed my mind", actor=None, at=reading.now())
+
+    order.refresh_from_db()
+    assert order.status == "cancelled"
+    assert stripe_side.intent(order.payment.stripe_payment_intent_id)["status"] == "canceled"
+    assert [attempt.outcome for attempt in PaymentAttempt.objects.order_by("number")] == ["ok", "ok"]
