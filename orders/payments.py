@@ -112,6 +112,8 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
         if not intent_id:
             _leave_customer(payment, at=at)
             return None
+        if payment.intent_status == "canceled":
+            return gateway.retrieve_intent(intent_id, mood=mood)
         attempt = _begin(payment, Kind.CANCEL, {}, at=at)
         return _run(
             attempt,

@@ -15,8 +15,9 @@ from django.core.management import call_command
 ROUNDS = 24
 # in every round backoffs end, and unpaid orders come nearer to their expiry
 STEP_MINUTES = 25
-# unanswered keys are older than a day at the end: what they hid has to be looked for
-LAST_STEP_HOURS = 24
+# later keys grow older than a day, and refills that were announced late come due
+LONG_STEP_FROM = 5
+LONG_STEP_MINUTES = 20 * 60
 COMMANDS = {
     "reconcile": {"all": True},
     "dispatch_due_refills": {"limit": 500},
@@ -34,10 +35,9 @@ def main() -> None:
         said = " ".join(_run(name, **options) for name, options in COMMANDS.items())
         print(f"round {number}: {said}", file=sys.stderr)
         calm = calm + 1 if not any(character in "123456789" for character in said) else 0
-        if calm == 2 and number > 4:
+        if calm >= 2 and number > LONG_STEP_FROM + 3:
             break
-        step = {"hours": LAST_STEP_HOURS} if number == 4 else {"minutes": STEP_MINUTES}
-        _run("move_clock", **step)
+        _run("move_clock", minutes=STEP_MINUTES if number < LONG_STEP_FROM else LONG_STEP_MINUTES)
     print(json.dumps({"rounds": number, "is_quiet": calm >= 2, "said": said}))
 
 

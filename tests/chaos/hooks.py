@@ -1,8 +1,8 @@
 """The proxy's webhook side: takes Stripe's events, and delivers them as badly as the rules ask for."""
 
 import hashlib
-import hmac
 import heapq
+import hmac
 import http.client
 import itertools
 import json

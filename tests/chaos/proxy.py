@@ -18,7 +18,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
@@ -71,7 +70,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", options.port), Handler)
         self.upstream = urlsplit(options.upstream)
         self.rules = Rules(random.Random(options.seed))
-        self.record = Recorder(Path(options.log).open("a", encoding="utf-8"))
+        self.record = Recorder(options.log)
         self.postman = Postman(options.webhook_target, options.webhook_secret, self.rules, self.record)
         self.saved: dict[str, Answer] = {}
 
@@ -243,8 +242,9 @@ def _decoded(body: bytes) -> Any:
 def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser()
-    for name in ("upstream", "log", "webhook-target", "webhook-secret"):
+    for name in ("upstream", "webhook-target", "webhook-secret"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--log", required=True, type=argparse.FileType("a", encoding="utf-8"))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     Server(parser.parse_args()).serve_forever(poll_interval=0.1)

@@ -158,9 +158,9 @@ class Stack:
         """Keep tables as CSV beside the logs: the database goes when the run ends."""
         with psycopg.connect(self.database_url) as connection, connection.cursor() as cursor:
             for table in tables:
-                with (self.folder / f"{table}.csv").open("wb") as file:
-                    with cursor.copy(f"COPY {table} TO STDOUT WITH CSV HEADER") as rows:  # type: ignore[arg-type]
-                        file.writelines(bytes(row) for row in rows)
+                rows = cursor.copy(f"COPY {table} TO STDOUT WITH CSV HEADER")  # type: ignore[arg-type]
+                with (self.folder / f"{table}.csv").open("wb") as file, rows as lines:
+                    file.writelines(bytes(line) for line in lines)
 
     def _start(self, name: str, argv: list[str]) -> None:
         env = {**self.env, "PYTHONPATH": str(ROOT)}

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from orders import checkout, reconciler, stripe_gateway
+from orders import checkout, payments, reconciler, stripe_gateway
 from orders.models import Order, PaymentAttempt
 from shop.clock import reading
 from tests.factories.catalog import make_variant
@@ -104,3 +104,43 @@ def test_an_intent_that_a_webhook_brought_can_be_cancelled_though_its_answer_was
     assert order.status == "cancelled"
     assert stripe_side.intent(order.payment.stripe_payment_intent_id)["status"] == "canceled"
     assert [attempt.outcome for attempt in PaymentAttempt.objects.order_by("number")] == ["ok", "ok"]
+
+
+@pytest.mark.django_db
+def test_a_refund_in_the_dashboard_whose_events_were_lost_is_found(
+    till: Till, stripe_side: StripeSide
+) -> None:
+    make_variant(sku="FLK")
+    order = till.bought(("FLK", 2))
+    stripe_side.refund_in_dashboard(order.payment.stripe_payment_intent_id or "", 100)
+
+    assert reconciler.find_refunds(at=reading.now()) >= 1
+
+    order.refresh_from_db()
+    assert (order.payment_status, order.payment.refunds.get().amount) == ("partially_refunded", 100)
+
+
+@pytest.mark.django_db
+def test_an_intent_known_to_be_cancelled_is_not_cancelled_again(
+    till: Till, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_variant(sku="FLK")
+    till.order(("FLK", 1))
+    order = Order.objects.get()
+    cancel = stripe_gateway.cancel_intent
+
+    def lost(*given: Any, **named: Any) -> None:
+        cancel(*given, **named)
+        raise stripe_gateway.OutcomeUnknown("connection reset")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stripe_gateway, "cancel_intent", lost)
+        with pytest.raises(payments.PaymentUnavailable):
+            checkout.cancel(order, reason="changed my mind", actor=None, at=reading.now())
+    reconciler.check_payment(order.payment, at=reading.now())
+
+    checkout.cancel(order, reason="changed my mind", actor=None, at=reading.now())
+
+    order.refresh_from_db()
+    assert order.status == "cancelled"
+    assert PaymentAttempt.objects.filter(kind="cancel").count() == 1

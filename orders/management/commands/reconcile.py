@@ -21,8 +21,9 @@ class Command(BaseCommand):
         sent = reconciler.send_refunds(at=at)
         asked = reconciler.check_silent_payments(at=at, everything=options["all"])
         refunds = reconciler.check_pending_refunds(at=at)
+        found = reconciler.find_refunds(at=at, everything=options["all"])
         ended = reconciler.expire_orders(at=at)
         self.stdout.write(
             f"{events} events worked off, {sent} refunds sent, {asked} payments and {refunds} refunds asked "
-            f"about, {ended} unpaid orders looked at."
+            f"about, {found} refunds found at Stripe, {ended} unpaid orders looked at."
         )
