@@ -5,10 +5,13 @@ TEMPLATES = $(wildcard shop catalog orders content)
 LOCK = uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test manage web worker beat devstripe demo stripe-smoke env stop format lock
+SEED ?= 1
+RUNS ?= 500
+PROXY ?= own
+.PHONY: help chaos-payments bench-webhooks stripe-smoke run test manage web worker beat devstripe demo env stop format lock
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 run: ## start everything: shop, worker, timetable, PostgreSQL, Valkey, local Stripe (PORT=8000)
 	@exec $(DEVSTACK) run
@@ -36,6 +39,12 @@ demo: ## play a customer's journey against the stack
 
 stripe-smoke: ## pay, refund and more at Stripe itself, with your own test key (STRIPE_SECRET_KEY)
 	@exec $(DEVSTACK) smoke
+
+chaos-payments: ## break payments on purpose, then balance the books (SEED=1 RUNS=500 PROXY=own|shared)
+	@exec $(DEVSTACK) chaos --seed $(SEED) --runs $(RUNS) --proxy $(PROXY)
+
+bench-webhooks: ## measure webhooks, and checkout while Stripe hangs
+	@exec $(DEVSTACK) chaos --measure
 
 env: ## print the running stack's environment for a shell
 	@exec $(DEVSTACK) env

@@ -20,6 +20,7 @@ from shop.money import format_money
 Kind = PaymentAttempt.Kind
 Outcome = PaymentAttempt.Outcome
 UNRESOLVED = (Outcome.STARTED, Outcome.UNKNOWN)
+CREATIONS = (Kind.CREATE_CUSTOMER, Kind.CREATE_INTENT)
 # Stripe keeps an idempotency key for at least 24 hours: after this, a key proves nothing any more.
 # Source: https://docs.stripe.com/api/idempotent_requests
 KEY_HOLDS_FOR = timedelta(hours=23)
@@ -135,7 +136,10 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
     try:
         intent_id = payment.stripe_payment_intent_id or _id_of_unresolved(payment, at=at, mood=mood)
         if not intent_id:
+            _leave_customer(payment, at=at)
             return None
+        if payment.intent_status == "canceled":
+            return _retrieve(payment, mood=mood)
         attempt = _begin(payment, Kind.CANCEL, {}, at=at)
         return _run(
             attempt,
@@ -169,7 +173,7 @@ def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
     """
     unresolved = payment.attempts.filter(outcome__in=UNRESOLVED)
     if intent.status in WAITING_FOR_A_CARD:
-        unresolved = unresolved.filter(kind=Kind.CREATE_INTENT)
+        unresolved = unresolved.filter(kind__in=CREATIONS)
     unresolved.update(outcome=Outcome.OK, finished_at=at)
 
 
@@ -279,6 +283,12 @@ def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: 
     customer.refresh_from_db(fields=["stripe_customer_id"])
 
 
+def _leave_customer(payment: Payment, *, at: datetime) -> None:
+    """Close an unanswered attempt to create a customer for an order that ends: no money depends on it."""
+    left = payment.attempts.filter(kind=Kind.CREATE_CUSTOMER, outcome__in=UNRESOLVED)
+    left.update(outcome=Outcome.REFUSED, error_code="abandoned", finished_at=at)
+
+
 def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
     attempt = _begin(payment, Kind.CREATE_INTENT, _intent_params(payment), at=at)
     if at - attempt.started_at > KEY_HOLDS_FOR:
@@ -360,9 +370,12 @@ def _begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime
     """
     last = payment.attempts.order_by("-number").first()
     if last is not None and last.outcome in UNRESOLVED:
-        if last.kind != kind:
+        if last.kind == kind:
+            return last
+        # A webhook may have brought the intent before the answer that was lost: then the creation is done.
+        if last.kind not in CREATIONS or not payment.stripe_payment_intent_id:
             raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5)
-        return last
+        _finish(last, Outcome.OK, at=at)
     try:
         with transaction.atomic(durable=True):
             if kind != Kind.CANCEL:

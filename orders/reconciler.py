@@ -162,6 +162,24 @@ def _check_dispute(stripe_dispute_id: str, *, at: datetime) -> None:
     settlement.observe_dispute(stripe_reads.retrieve_dispute(stripe_dispute_id), at=at)
 
 
+def find_refunds(*, at: datetime, everything: bool = False) -> int:
+    """Take up refunds made or changed at Stripe whose events never came; return how many there were.
+
+    Looks at the latest hundred, or at `everything`; a refund of nobody we know counts each time.
+    """
+    try:
+        listed = list(stripe_gateway.list_newest_refunds(everything=everything))
+    except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused, ShopError) as error:
+        logger.warning("refunds made at Stripe wait for the next sweep: %s", error)
+        return 0
+    rows = StripeRefund.objects.filter(stripe_refund_id__in=[found.id for found in listed])
+    known = dict(rows.values_list("stripe_refund_id", "status"))
+    news = [found for found in listed if known.get(found.id) != found.status]
+    for found in news:
+        _guarded(partial(settlement.observe_refund, found, at=at), f"refund {found.id}")
+    return len(news)
+
+
 def _check_refund(stripe_refund_id: str, *, at: datetime) -> None:
     settlement.observe_refund(stripe_gateway.retrieve_refund(stripe_refund_id), at=at)
 

@@ -38,6 +38,7 @@ def reconcile() -> None:
     reconciler.send_refunds(at=at)
     reconciler.check_silent_payments(at=at)
     reconciler.check_pending_refunds(at=at)
+    reconciler.find_refunds(at=at)
     reconciler.expire_orders(at=at)
     reconciler.end_refill_orders(at=at)
 

@@ -4,11 +4,11 @@ import argparse
 import os
 import sys
 
-from shop.devstack import checks, commands, environment, programs, virtualenv
+from shop.devstack import checks, commands, drills, environment, programs, virtualenv
 from shop.devstack.project import ROOT, StackError
 
 # these pass every argument on, `--help` included, so argparse must not see them
-PASSING_ON = ("manage", "test", "python")
+PASSING_ON = ("manage", "test", "python", "chaos")
 COMMANDS = {
     "run": "start everything and stay",
     "web": "run the web alone",
@@ -19,6 +19,7 @@ COMMANDS = {
     "test": "run all checks and tests, or only pytest with ARGS…",
     "demo": "run the demonstration",
     "smoke": "run the smoke test at Stripe itself, with your own test key",
+    "chaos": "break payments on purpose and balance the books: chaos --seed 1 --runs 500",
     "env": "print the running stack's environment",
     "stop": "stop the running stack",
     "python": "run the project's Python: python ARGS…",
@@ -59,6 +60,8 @@ def _dispatch(command: str, arguments: list[str]) -> int:
     venv = virtualenv.ensure()
     if command == "test":
         return checks.run(venv, arguments)
+    if command == "chaos":
+        return drills.chaos(venv, arguments)
     if command == "python":
         return commands.python(venv, arguments)
     caller = environment.callers_environment()

@@ -47,7 +47,7 @@ def run(venv: VirtualEnvironment, arguments: Sequence[str]) -> int:
     with (
         supervisor.until_stopped(),
         throwaway_folder() as folder,
-        _servers(venv, caller, folder) as servers,
+        throwaway_servers(venv, caller, folder) as servers,
     ):
         pytest = [str(venv.python), "-m", "pytest", *arguments]
         if arguments:
@@ -96,7 +96,8 @@ def _mentions(folder: Path, word: str) -> bool:
 
 
 @contextlib.contextmanager
-def _servers(venv: VirtualEnvironment, caller: Mapping[str, str], folder: Path) -> Iterator[Servers]:
+def throwaway_servers(venv: VirtualEnvironment, caller: Mapping[str, str], folder: Path) -> Iterator[Servers]:
+    """Run servers that forget everything when the block ends."""
     servers = Servers(venv, caller, web_port=environment.free_port(), folder=folder, throwaway=True)
     try:
         servers.start()

@@ -21,9 +21,11 @@ class Command(BaseCommand):
         sent = reconciler.send_refunds(at=at)
         asked = reconciler.check_silent_payments(at=at, everything=options["all"])
         refunds = reconciler.check_pending_refunds(at=at)
+        found = reconciler.find_refunds(at=at, everything=options["all"])
         taken_back = reconciler.check_disputes(at=at)
         ended = reconciler.expire_orders(at=at)
         self.stdout.write(
             f"{events} events worked off, {sent} refunds sent, {asked} payments and {refunds} refunds asked "
-            f"about, {taken_back} disputes and warnings, {ended} unpaid orders looked at."
+            f"about, {found} refunds found at Stripe, {taken_back} disputes and warnings, {ended} unpaid "
+            "orders looked at."
         )
