@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from catalog import inventory
-from orders import addresses, carts, lifecycle, payments, placement, stripe_gateway
+from orders import addresses, attempts, carts, lifecycle, payments, placement, stripe_gateway
 from orders.carts import CartView
 from orders.models import Consent, Customer, Order
 from orders.placement import Draft
@@ -169,8 +169,8 @@ def _end(
         if order.is_paid or not lifecycle.can_end(order, target):
             return None
         known = intent.id if intent is not None else None
-        if order.payment.stripe_payment_intent_id != known or payments.is_opening(order.payment):
-            raise payments.AttemptUnresolved("A payment is being opened. Try again soon.", retry_after=2)
+        if order.payment.stripe_payment_intent_id != known or attempts.is_opening(order.payment):
+            raise attempts.AttemptUnresolved("A payment is being opened. Try again soon.", retry_after=2)
         lifecycle.end(order, target, at=at, reason=reason, actor=actor)
         inventory.release(order.stock_reference, at=at)
     return None

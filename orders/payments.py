@@ -4,27 +4,18 @@ Every call is preceded by a committed `PaymentAttempt`. An attempt without a def
 under the same key with the same parameters, and no other attempt starts before it is resolved.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from orders import customers, lifecycle
+from orders import attempts, customers, lifecycle
 from orders import stripe_gateway as gateway
 from orders.models import Customer, Order, Payment, PaymentAttempt, SavedCard
 from orders.stripe_gateway import Intent, Mood
-from shop.exceptions import Conflict, Unavailable, Unprocessable
+from shop.exceptions import Unavailable, Unprocessable
 from shop.money import format_money
 
-Kind = PaymentAttempt.Kind
-Outcome = PaymentAttempt.Outcome
-UNRESOLVED = (Outcome.STARTED, Outcome.UNKNOWN)
-CREATIONS = (Kind.CREATE_CUSTOMER, Kind.CREATE_INTENT)
-# Stripe keeps an idempotency key for at least 24 hours: after this, a key proves nothing any more.
-# Source: https://docs.stripe.com/api/idempotent_requests
-KEY_HOLDS_FOR = timedelta(hours=23)
-WAITING_FOR_A_CARD = frozenset({"requires_payment_method", "requires_confirmation"})
 CLOCK_SLACK = timedelta(minutes=10)
 # The error code of an attempt to create an intent for a customer who was deleted at Stripe.
 CUSTOMER_GONE = "customer_gone"
@@ -41,18 +32,8 @@ class PaymentRefused(Unprocessable):
     title = "The payment was refused"
 
 
-class OrderEnded(Conflict):
-    code = "not_payable"
-    title = "This order can no longer be paid"
-
-
 class CustomerGone(PaymentRefused):
     """The customer was deleted at Stripe. Ours has forgotten the id: the next try opens a new one."""
-
-
-class AttemptUnresolved(Conflict):
-    code = "payment_in_progress"
-    title = "A payment is already on its way"
 
 
 def start(order: Order, *, saves_card: bool, at: datetime) -> Payment:
@@ -64,7 +45,7 @@ def start(order: Order, *, saves_card: bool, at: datetime) -> Payment:
         order=order, currency=order.currency, amount=order.total, saves_card=saves_card, created_at=at
     )
     if order.customer is None or order.customer.stripe_customer_id:
-        _write_attempt(payment, 1, Kind.CREATE_INTENT, _intent_params(payment), at=at)
+        attempts.write(payment, 1, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
     return payment
 
 
@@ -103,17 +84,17 @@ def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
     :raises PaymentUnavailable: if the outcome is unknown; the next call resolves it before it tries again.
     """
     intent = open_intent(order, at=at, mood=gateway.BACKGROUND)
-    resolve(order.payment, intent, at=at)
-    if intent.status not in WAITING_FOR_A_CARD:
+    attempts.resolve(order.payment, intent, at=at)
+    if intent.status not in attempts.WAITING_FOR_A_CARD:
         return intent
     params = {"payment_method": card.stripe_payment_method_id, "off_session": True}
     payment = order.payment
-    attempt = _begin(payment, Kind.CONFIRM, params, at=at)
-    if at - attempt.started_at > KEY_HOLDS_FOR:
-        _finish(attempt, Outcome.REFUSED, at=at, error_code="never_arrived")
-        attempt = _begin(payment, Kind.CONFIRM, params, at=at)
+    attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at)
+    if at - attempt.started_at > attempts.KEY_HOLDS_FOR:
+        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code="never_arrived")
+        attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at)
     try:
-        return _run(
+        return attempts.run(
             attempt,
             lambda: gateway.confirm_intent(
                 intent.id, attempt.request, key=attempt.idempotency_key, mood=gateway.BACKGROUND
@@ -136,12 +117,12 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
     try:
         intent_id = payment.stripe_payment_intent_id or _id_of_unresolved(payment, at=at, mood=mood)
         if not intent_id:
-            _leave_customer(payment, at=at)
+            attempts.leave_customer(payment, at=at)
             return None
         if payment.intent_status == "canceled":
             return _retrieve(payment, mood=mood)
-        attempt = _begin(payment, Kind.CANCEL, {}, at=at)
-        return _run(
+        attempt = attempts.begin(payment, attempts.Kind.CANCEL, {}, at=at)
+        return attempts.run(
             attempt,
             lambda: gateway.cancel_intent(intent_id, key=attempt.idempotency_key, mood=mood),
             at=at,
@@ -163,18 +144,6 @@ def read_intent(payment: Payment, *, mood: Mood, at: datetime) -> Intent | None:
         return _retrieve(payment, mood=mood)
     except gateway.OutcomeUnknown as error:
         raise _unavailable(payment.order) from error
-
-
-def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
-    """Close an attempt of unknown outcome whose effect is plain from a read of the intent.
-
-    Whatever its status, the intent was created. One that still waits for a card says nothing about a
-    confirmation on its way: that attempt stays unresolved, and is sent again under its own key.
-    """
-    unresolved = payment.attempts.filter(outcome__in=UNRESOLVED)
-    if intent.status in WAITING_FOR_A_CARD:
-        unresolved = unresolved.filter(kind__in=CREATIONS)
-    unresolved.update(outcome=Outcome.OK, finished_at=at)
 
 
 def adopt(payment: Payment, intent_id: str) -> bool:
@@ -208,17 +177,6 @@ def record(payment: Payment, intent: Intent, *, at: datetime) -> None:
     )
 
 
-def is_opening(payment: Payment) -> bool:
-    """Return whether an intent may come that the payment does not know of. Ask under the order's lock."""
-    unresolved = payment.attempts.filter(kind=Kind.CREATE_INTENT, outcome__in=UNRESOLVED)
-    return unresolved.exists()
-
-
-def is_cancelling(payment: Payment) -> bool:
-    """Return whether a cancellation was sent and never answered: it is sent again under its own key."""
-    return payment.attempts.filter(kind=Kind.CANCEL, outcome__in=UNRESOLVED).exists()
-
-
 def _retrieve(payment: Payment, *, mood: Mood) -> Intent:
     """Read the payment's intent whole; an answer to a refused call may lack its card.
 
@@ -240,12 +198,16 @@ def _is_orphan(payment: Payment, intent: Intent) -> bool:
     if intent.customer_id not in customer.former_stripe_ids:
         return False
     # Another call of unknown outcome is finished first: Stripe will refuse it, and then comes our turn.
-    return not payment.attempts.filter(outcome__in=UNRESOLVED).exclude(kind=Kind.CANCEL).exists()
+    return (
+        not payment.attempts.filter(outcome__in=attempts.UNRESOLVED)
+        .exclude(kind=attempts.Kind.CANCEL)
+        .exists()
+    )
 
 
 def _let_go(payment: Payment, intent: Intent, *, at: datetime) -> None:
     """Make room for a new intent: this one is cancelled at Stripe and can move nothing."""
-    resolve(payment, intent, at=at)
+    attempts.resolve(payment, intent, at=at)
     with transaction.atomic(durable=True):
         mine = Payment.objects.filter(pk=payment.pk, stripe_payment_intent_id=intent.id)
         if mine.update(stripe_payment_intent_id=None, intent_status=""):
@@ -258,7 +220,7 @@ def _open_new(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
     customer = payment.order.customer
     if customer is not None and not customer.stripe_customer_id:
         # An attempt that was written for a customer who is gone by now has to be refused before.
-        written = payment.attempts.filter(outcome__in=UNRESOLVED, kind=Kind.CREATE_INTENT)
+        written = payment.attempts.filter(outcome__in=attempts.UNRESOLVED, kind=attempts.Kind.CREATE_INTENT)
         if not written.exists():
             _open_customer(payment, customer, at=at, mood=mood)
     return _create_intent(payment, at=at, mood=mood)
@@ -266,57 +228,53 @@ def _open_new(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
 
 def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: Mood) -> None:
     request = {"email": customer.email, "name": customer.name, "reference": payment.order.reference}
-    attempt = _begin(payment, Kind.CREATE_CUSTOMER, request, at=at)
+    attempt = attempts.begin(payment, attempts.Kind.CREATE_CUSTOMER, request, at=at)
     try:
         stripe_id = gateway.create_customer(**attempt.request, key=attempt.idempotency_key, mood=mood)
     except gateway.OutcomeUnknown as error:
-        _finish(attempt, Outcome.UNKNOWN, at=at, message=str(error))
+        attempts.finish(attempt, attempts.Outcome.UNKNOWN, at=at, message=str(error))
         raise
     except gateway.Refused as refusal:
-        _finish(attempt, Outcome.REFUSED, at=at, error_code=refusal.code, message=refusal.message)
+        attempts.finish(
+            attempt, attempts.Outcome.REFUSED, at=at, error_code=refusal.code, message=refusal.message
+        )
         raise PaymentRefused(refusal.message) from refusal
     with transaction.atomic(durable=True):
         Customer.objects.filter(pk=customer.pk, stripe_customer_id__isnull=True).update(
             stripe_customer_id=stripe_id
         )
-        _finish(attempt, Outcome.OK, at=at)
+        attempts.finish(attempt, attempts.Outcome.OK, at=at)
     customer.refresh_from_db(fields=["stripe_customer_id"])
 
 
-def _leave_customer(payment: Payment, *, at: datetime) -> None:
-    """Close an unanswered attempt to create a customer for an order that ends: no money depends on it."""
-    left = payment.attempts.filter(kind=Kind.CREATE_CUSTOMER, outcome__in=UNRESOLVED)
-    left.update(outcome=Outcome.REFUSED, error_code="abandoned", finished_at=at)
-
-
 def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
-    attempt = _begin(payment, Kind.CREATE_INTENT, _intent_params(payment), at=at)
-    if at - attempt.started_at > KEY_HOLDS_FOR:
+    attempt = attempts.begin(payment, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
+    if at - attempt.started_at > attempts.KEY_HOLDS_FOR:
         found = _find_at_stripe(payment, since=attempt.started_at)
         if found is not None:
             adopt(payment, found.id)
-            _finish(attempt, Outcome.OK, at=at)
+            attempts.finish(attempt, attempts.Outcome.OK, at=at)
             words = "The payment that Stripe did not confirm is there after all."
             lifecycle.note(payment.order, "payment_opened", words, at=at, intent=found.id)
             return found
-        _finish(attempt, Outcome.REFUSED, at=at, error_code="never_arrived")
-        attempt = _begin(payment, Kind.CREATE_INTENT, _intent_params(payment), at=at)
+        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code="never_arrived")
+        attempt = attempts.begin(payment, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
     try:
         intent = gateway.create_intent(attempt.request, key=attempt.idempotency_key, mood=mood)
     except gateway.OutcomeUnknown as error:
-        _finish(attempt, Outcome.UNKNOWN, at=at, message=str(error))
+        attempts.finish(attempt, attempts.Outcome.UNKNOWN, at=at, message=str(error))
         raise
     except gateway.Refused as refusal:
         gone = refusal.is_missing and refusal.param == "customer"
         code = CUSTOMER_GONE if gone else refusal.code
-        _finish(attempt, Outcome.REFUSED, at=at, error_code=code, message=refusal.message)
+        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code=code, message=refusal.message)
         if gone:
             _forget_customer(payment, attempt)
             raise CustomerGone(refusal.message) from refusal
         raise PaymentRefused(refusal.message, stripe_code=refusal.code) from refusal
     with transaction.atomic(durable=True):
         adopt(payment, intent.id)
-        _finish(attempt, Outcome.OK, at=at)
+        attempts.finish(attempt, attempts.Outcome.OK, at=at)
         amount = format_money(payment.amount, payment.currency)
         words = f"Payment of {amount} opened at Stripe."
         lifecycle.note(payment.order, "payment_opened", words, at=at, intent=intent.id)
@@ -351,7 +309,9 @@ def _intent_params(payment: Payment) -> dict[str, Any]:
 
 def _id_of_unresolved(payment: Payment, *, at: datetime, mood: Mood) -> str:
     """Return the id of an intent whose creation had no definite answer, by finishing that attempt."""
-    if not payment.attempts.filter(outcome__in=UNRESOLVED, kind=Kind.CREATE_INTENT).exists():
+    if not payment.attempts.filter(
+        outcome__in=attempts.UNRESOLVED, kind=attempts.Kind.CREATE_INTENT
+    ).exists():
         return ""
     return _create_intent(payment, at=at, mood=mood).id
 
@@ -361,101 +321,6 @@ def _find_at_stripe(payment: Payment, *, since: datetime) -> Intent | None:
         if intent.order_reference == payment.order.reference:
             return intent
     return None
-
-
-def _begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime) -> PaymentAttempt:
-    """Commit an attempt before its call; an unresolved one of the same kind is handed back instead.
-
-    :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
-    """
-    last = payment.attempts.order_by("-number").first()
-    if last is not None and last.outcome in UNRESOLVED:
-        if last.kind == kind:
-            return last
-        # A webhook may have brought the intent before the answer that was lost: then the creation is done.
-        if last.kind not in CREATIONS or not payment.stripe_payment_intent_id:
-            raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5)
-        _finish(last, Outcome.OK, at=at)
-    try:
-        with transaction.atomic(durable=True):
-            if kind != Kind.CANCEL:
-                _refuse_ended(payment.order)
-            return _write_attempt(payment, last.number + 1 if last else 1, kind, request, at=at)
-    except IntegrityError as error:
-        # Somebody else began an attempt between our look and our write: theirs comes first.
-        raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5) from error
-
-
-def _refuse_ended(order: Order) -> None:
-    """Under the order's lock: who ends an order sees our attempt, or we see that it has ended."""
-    status = Order.objects.select_for_update().values_list("status", flat=True).get(pk=order.pk)
-    if status != Order.Status.PENDING:
-        raise OrderEnded(f"Order {order.reference} is {status}.", order=order.reference)
-
-
-def _write_attempt(
-    payment: Payment, number: int, kind: str, request: dict[str, Any], *, at: datetime
-) -> PaymentAttempt:
-    return PaymentAttempt.objects.create(
-        payment=payment,
-        number=number,
-        kind=kind,
-        idempotency_key=f"{payment.order.reference}-{kind}-{number}",
-        request=request,
-        started_at=at,
-    )
-
-
-def _run(attempt: PaymentAttempt, call: Callable[[], Intent], *, at: datetime) -> Intent:
-    """Make an attempt's call and write down its outcome."""
-    try:
-        intent = call()
-    except gateway.OutcomeUnknown as error:
-        _finish(attempt, Outcome.UNKNOWN, at=at, message=str(error))
-        raise
-    except gateway.Refused as refusal:
-        _finish(
-            attempt,
-            Outcome.REFUSED,
-            at=at,
-            error_code=refusal.code,
-            decline_code=refusal.decline_code,
-            message=refusal.message,
-        )
-        raise
-    _finish(attempt, Outcome.OK, at=at)
-    return intent
-
-
-def _finish(attempt: PaymentAttempt, outcome: str, *, at: datetime, **details: str) -> None:
-    """Write an attempt's outcome; a definite one is never overwritten by an unknown one."""
-    details = {key: value[:300] for key, value in details.items()}
-    finished_at = None if outcome == Outcome.UNKNOWN else at
-    changed = PaymentAttempt.objects.filter(pk=attempt.pk, outcome__in=UNRESOLVED).update(
-        outcome=outcome, finished_at=finished_at, **details
-    )
-    if changed and outcome != Outcome.OK:
-        _note_trouble(attempt, outcome, at=at, details=details)
-
-
-def _note_trouble(attempt: PaymentAttempt, outcome: str, *, at: datetime, details: Mapping[str, str]) -> None:
-    """Write on the order's timeline that a call was refused or got no answer. A decline of the card is noted
-    by settlement, which knows the charge; an unknown outcome is noted once, however often it is tried.
-    """
-    call = attempt.kind.replace("_", " ")
-    code = details.get("error_code", "")
-    if outcome == Outcome.UNKNOWN:
-        if attempt.outcome == Outcome.UNKNOWN:
-            return
-        kind, words = "attempt_unknown", f"No answer from Stripe to “{call}”; it is asked again."
-    elif code == "never_arrived":
-        kind, words = "attempt_lost", f"“{call}” never arrived at Stripe; it starts anew."
-    elif details.get("decline_code"):
-        return
-    else:
-        kind, words = "attempt_refused", f"Stripe refused “{call}”: {code}."
-    attempt.outcome = outcome
-    lifecycle.note(attempt.payment.order, kind, words, at=at, attempt=attempt.number)
 
 
 def _unavailable(order: Order) -> PaymentUnavailable:

@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db.models import F, Q
 
-from orders import checkout, events, payments, refunds, settlement, stripe_gateway, stripe_reads
+from orders import attempts, checkout, events, payments, refunds, settlement, stripe_gateway, stripe_reads
 from orders.models import Dispute, Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
 from orders.subscriptions import billing
 from shop.exceptions import ShopError
@@ -84,7 +84,7 @@ def check_payment(payment: Payment, *, at: datetime) -> Order | None:
     # Before asking, so that one that cannot be answered does not keep the others from their turn.
     Payment.objects.filter(pk=payment.pk).update(checked_at=at)
     intent = payments.read_intent(payment, mood=stripe_gateway.BACKGROUND, at=at)
-    if payments.is_cancelling(payment):
+    if attempts.is_cancelling(payment):
         intent = payments.cancel_intent(payment.order, at=at, mood=stripe_gateway.BACKGROUND)
     return settlement.observe(intent, at=at) if intent is not None else None
 
@@ -187,11 +187,11 @@ def _check_refund(stripe_refund_id: str, *, at: datetime) -> None:
 def open_payments(*, at: datetime) -> list[Payment]:
     """Return payments that may still move: an intent, or an attempt to create one, and no success yet."""
     started = Q(stripe_payment_intent_id__isnull=False) | Q(
-        attempts__kind=PaymentAttempt.Kind.CREATE_INTENT, attempts__outcome__in=payments.UNRESOLVED
+        attempts__kind=PaymentAttempt.Kind.CREATE_INTENT, attempts__outcome__in=attempts.UNRESOLVED
     )
     rows = Payment.objects.select_related("order").filter(
         started,
-        Q(order__status=Order.Status.PENDING) | Q(attempts__outcome__in=payments.UNRESOLVED),
+        Q(order__status=Order.Status.PENDING) | Q(attempts__outcome__in=attempts.UNRESOLVED),
         succeeded_at__isnull=True,
         created_at__lte=at,
     )

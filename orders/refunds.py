@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Sum
 
-from orders import lifecycle, payments, stripe_gateway
+from orders import attempts, lifecycle, stripe_gateway
 from orders.models import Dispute, Order, OrderLine, Payment, RefundLine, StripeRefund
 from orders.stripe_gateway import Mood, Refund
 from shop.accounts.models import User
@@ -121,7 +121,7 @@ def send(refund_id: int, *, mood: Mood, at: datetime) -> Refund | None:
         return None
     intent_id = refund.payment.stripe_payment_intent_id or ""
     try:
-        if at - refund.requested_at > payments.KEY_HOLDS_FOR:
+        if at - refund.requested_at > attempts.KEY_HOLDS_FOR:
             for known in stripe_gateway.list_refunds(intent_id):
                 if known.our_refund_id == str(refund.pk):
                     return known

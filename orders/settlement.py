@@ -13,6 +13,7 @@ from django.db.models import Sum
 
 from catalog import inventory
 from orders import (
+    attempts,
     card_testing,
     disputes,
     emails,
@@ -70,7 +71,7 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
             return order
         before = payment.intent_status
         payments.record(payment, intent, at=at)
-        payments.resolve(payment, intent, at=at)
+        attempts.resolve(payment, intent, at=at)
         if first_success:
             _succeeded(order, payment, intent, at=at)
         elif intent.status == "processing":

@@ -6,9 +6,8 @@ one of two kinds: `Refused` (definite: nothing will happen) or `OutcomeUnknown` 
 Source: https://docs.stripe.com/error-low-level and https://docs.stripe.com/api/idempotent_requests
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from operator import attrgetter
@@ -18,7 +17,7 @@ import stripe
 from django.conf import settings
 from requests import Session
 
-from orders import stripe_transport
+from orders import stripe_events, stripe_transport
 from shop.exceptions import Unavailable
 
 API_VERSION = "2026-10-28.endive"
@@ -78,18 +77,6 @@ class Refund:
     failure_reason: str
     our_refund_id: str
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A signed event, reduced to what is needed to ask Stripe: no personal data."""
-
-    id: str
-    type: str
-    object_id: str
-    object_type: str
-    payment_intent_id: str
-    summary: dict[str, Any]
 
 
 class NotConfigured(Unavailable):
@@ -232,7 +219,7 @@ def list_newest_refunds(*, everything: bool = False) -> Iterator[Refund]:
         yield _refund(found)
 
 
-def read_event(body: bytes, signature: str) -> Event:
+def read_event(body: bytes, signature: str) -> stripe_events.Event:
     """Return the event of a webhook request whose signature matches one of our secrets.
 
     :raises ForgedEvent: if none matches, the time is off by more than the tolerance, or it is no event.
@@ -242,10 +229,10 @@ def read_event(body: bytes, signature: str) -> Event:
             stripe.WebhookSignature.verify_header(
                 body.decode("utf-8"), signature, secret, settings.STRIPE_WEBHOOK_TOLERANCE_S
             )
-            return _storable(_event(json.loads(body, parse_constant=_no_constant)))
+            return stripe_events.parse(body)
         except stripe.SignatureVerificationError:
             continue
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise ForgedEvent("not an event") from error
     raise ForgedEvent("no secret matches")
 
@@ -253,51 +240,6 @@ def read_event(body: bytes, signature: str) -> Event:
 def is_live() -> bool:
     """Return whether our key moves real money."""
     return "_live_" in settings.STRIPE_SECRET_KEY
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _storable(event: Event) -> Event:
-    """Return an event that a row can hold.
-
-    :raises ValueError: if it holds NUL, half a surrogate pair, or a number too large for JSON (1e999).
-    """
-    text = json.dumps(asdict(event), ensure_ascii=False, allow_nan=False)
-    if b"\\u0000" in text.encode("utf-8"):
-        raise ValueError("NUL is no text")
-    return event
-
-
-def _event(payload: Any) -> Event:
-    """Thin events (`v2.core.event`) name a related object where others hold a copy of theirs; some have
-    neither. Source: https://docs.stripe.com/event-destinations#thin-events
-    """
-    if not isinstance(payload, dict) or not _word(payload.get("id"), 80):
-        raise ValueError("an event has an id")
-    about = _part(_part(payload, "data"), "object") or _part(payload, "related_object")
-    intent = about.get("payment_intent")
-    facts = {key: payload.get(key) for key in ("created", "api_version", "livemode")}
-    plain = {key: fact if isinstance(fact, int) else _word(fact, 40) for key, fact in facts.items()}
-    return Event(
-        id=_word(payload["id"], 80),
-        type=_word(payload["type"], 80),
-        object_id=_word(about.get("id"), 80),
-        object_type=_word(about.get("object") or about.get("type"), 40),
-        payment_intent_id=_word(intent.get("id") if isinstance(intent, dict) else intent, 80),
-        summary=plain,
-    )
-
-
-def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
-    found = whole.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _word(value: Any, length: int) -> str:
-    """Return an id or a type as PostgreSQL can keep it; whatever else stands in its place is nothing."""
-    return value.replace("\0", "")[:length] if isinstance(value, str) else ""
 
 
 def _list(kind: str, params: Mapping[str, Any], mood: Mood) -> Any:

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from orders import stripe_gateway, tasks
+from orders import stripe_events, stripe_gateway, tasks
 from orders.models import WebhookEvent
 from shop.api.errors import CONTENT_TYPE, problem
 from shop.clock import reading
@@ -33,7 +33,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"received": True})
 
 
-def _store(event: stripe_gateway.Event) -> WebhookEvent | None:
+def _store(event: stripe_events.Event) -> WebhookEvent | None:
     """Write the event; None when it was stored before."""
     at = reading.now()
     try:

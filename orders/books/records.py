@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Case, Count, F, IntegerField, Q, Sum, Value, When
 from django.db.models.functions import Coalesce
 
-from orders import checkout, payments
+from orders import attempts, checkout
 from orders.books.findings import GRACE, PATIENCE, Finding, Kind, Scope
 from orders.models import Order, Payment, PaymentAttempt, StripeRefund, Subscription, WebhookEvent
 from shop.mail.models import OutboxMessage
@@ -126,7 +126,7 @@ def _mails(scope: Scope) -> Iterator[Finding]:
 
 def _attempts(scope: Scope) -> Iterator[Finding]:
     rows = PaymentAttempt.objects.select_related("payment__order").filter(
-        outcome__in=payments.UNRESOLVED, started_at__lte=scope.at - PATIENCE
+        outcome__in=attempts.UNRESOLVED, started_at__lte=scope.at - PATIENCE
     )
     for attempt in rows:
         payment = attempt.payment

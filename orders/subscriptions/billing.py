@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from catalog import inventory
-from orders import lifecycle, payments, placement, stripe_gateway
+from orders import attempts, lifecycle, payments, placement, stripe_gateway
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, Payment, PaymentAttempt, Refill, SavedCard, Subscription
 from orders.placement import Draft
@@ -32,8 +32,8 @@ RECHECK_STOCK_AFTER = timedelta(days=1)
 # After these nothing is known, or nothing can be done now: the rows stay, and the claim is taken up again.
 WAITS = (
     Unavailable,
-    payments.AttemptUnresolved,
-    payments.OrderEnded,
+    attempts.AttemptUnresolved,
+    attempts.OrderEnded,
     stripe_gateway.OutcomeUnknown,
     stripe_gateway.Refused,
 )
@@ -114,7 +114,7 @@ def in_flight(refill: Refill, *, at: datetime) -> bool:
     fresh = refill.claimed_at is not None and refill.claimed_at > at - CLAIM_HOLDS_FOR
     if fresh and refill.status == Status.CHARGING:
         return True
-    unresolved = Payment.objects.filter(order=refill.order, attempts__outcome__in=payments.UNRESOLVED)
+    unresolved = Payment.objects.filter(order=refill.order, attempts__outcome__in=attempts.UNRESOLVED)
     return unresolved.exists()
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import StockLevel
-from orders import checkout, payments, placement, stripe_gateway
+from orders import attempts, checkout, placement, stripe_gateway
 from orders.models import CartLine, Order, OrderLine, Payment, PaymentAttempt
 from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import together
@@ -149,7 +149,7 @@ def test_cancelling_while_the_payment_is_opened_leaves_nothing_payable(
     assert order.status == "cancelled"
     assert StockLevel.objects.get().reserved == 0
     if call == "create_customer":
-        assert isinstance(opened, payments.OrderEnded), "no intent is begun for an order that has ended"
+        assert isinstance(opened, attempts.OrderEnded), "no intent is begun for an order that has ended"
         assert order.payment.stripe_payment_intent_id is None
     else:
         assert stripe_side.intent(opened.id)["status"] == "canceled"

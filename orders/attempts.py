@@ -1,0 +1,160 @@
+"""Attempts: every call to Stripe that may create or move money is a committed row before it is made.
+
+An attempt without a definite answer is handed back to be sent again under its own key with its own
+parameters; no other attempt of the payment starts before it is resolved.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from orders import lifecycle
+from orders import stripe_gateway as gateway
+from orders.models import Order, Payment, PaymentAttempt
+from orders.stripe_gateway import Intent
+from shop.exceptions import Conflict
+
+Kind = PaymentAttempt.Kind
+Outcome = PaymentAttempt.Outcome
+UNRESOLVED = (Outcome.STARTED, Outcome.UNKNOWN)
+CREATIONS = (Kind.CREATE_CUSTOMER, Kind.CREATE_INTENT)
+# Stripe keeps an idempotency key for at least 24 hours: after this, a key proves nothing any more.
+# Source: https://docs.stripe.com/api/idempotent_requests
+KEY_HOLDS_FOR = timedelta(hours=23)
+WAITING_FOR_A_CARD = frozenset({"requires_payment_method", "requires_confirmation"})
+
+
+class OrderEnded(Conflict):
+    code = "not_payable"
+    title = "This order can no longer be paid"
+
+
+class AttemptUnresolved(Conflict):
+    code = "payment_in_progress"
+    title = "A payment is already on its way"
+
+
+def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
+    """Close an attempt of unknown outcome whose effect is plain from a read of the intent.
+
+    Whatever its status, the intent was created. One that still waits for a card says nothing about a
+    confirmation on its way: that attempt stays unresolved, and is sent again under its own key.
+    """
+    unresolved = payment.attempts.filter(outcome__in=UNRESOLVED)
+    if intent.status in WAITING_FOR_A_CARD:
+        unresolved = unresolved.filter(kind__in=CREATIONS)
+    unresolved.update(outcome=Outcome.OK, finished_at=at)
+
+
+def is_opening(payment: Payment) -> bool:
+    """Return whether an intent may come that the payment does not know of. Ask under the order's lock."""
+    unresolved = payment.attempts.filter(kind=Kind.CREATE_INTENT, outcome__in=UNRESOLVED)
+    return unresolved.exists()
+
+
+def is_cancelling(payment: Payment) -> bool:
+    """Return whether a cancellation was sent and never answered: it is sent again under its own key."""
+    return payment.attempts.filter(kind=Kind.CANCEL, outcome__in=UNRESOLVED).exists()
+
+
+def leave_customer(payment: Payment, *, at: datetime) -> None:
+    """Close an unanswered attempt to create a customer for an order that ends: no money depends on it."""
+    left = payment.attempts.filter(kind=Kind.CREATE_CUSTOMER, outcome__in=UNRESOLVED)
+    left.update(outcome=Outcome.REFUSED, error_code="abandoned", finished_at=at)
+
+
+def begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime) -> PaymentAttempt:
+    """Commit an attempt before its call; an unresolved one of the same kind is handed back instead.
+
+    :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
+    """
+    last = payment.attempts.order_by("-number").first()
+    if last is not None and last.outcome in UNRESOLVED:
+        if last.kind == kind:
+            return last
+        # A webhook may have brought the intent before the answer that was lost: then the creation is done.
+        if last.kind not in CREATIONS or not payment.stripe_payment_intent_id:
+            raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5)
+        finish(last, Outcome.OK, at=at)
+    try:
+        with transaction.atomic(durable=True):
+            if kind != Kind.CANCEL:
+                _refuse_ended(payment.order)
+            return write(payment, last.number + 1 if last else 1, kind, request, at=at)
+    except IntegrityError as error:
+        # Somebody else began an attempt between our look and our write: theirs comes first.
+        raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5) from error
+
+
+def _refuse_ended(order: Order) -> None:
+    """Under the order's lock: who ends an order sees our attempt, or we see that it has ended."""
+    status = Order.objects.select_for_update().values_list("status", flat=True).get(pk=order.pk)
+    if status != Order.Status.PENDING:
+        raise OrderEnded(f"Order {order.reference} is {status}.", order=order.reference)
+
+
+def write(
+    payment: Payment, number: int, kind: str, request: dict[str, Any], *, at: datetime
+) -> PaymentAttempt:
+    return PaymentAttempt.objects.create(
+        payment=payment,
+        number=number,
+        kind=kind,
+        idempotency_key=f"{payment.order.reference}-{kind}-{number}",
+        request=request,
+        started_at=at,
+    )
+
+
+def run(attempt: PaymentAttempt, call: Callable[[], Intent], *, at: datetime) -> Intent:
+    """Make an attempt's call and write down its outcome."""
+    try:
+        intent = call()
+    except gateway.OutcomeUnknown as error:
+        finish(attempt, Outcome.UNKNOWN, at=at, message=str(error))
+        raise
+    except gateway.Refused as refusal:
+        finish(
+            attempt,
+            Outcome.REFUSED,
+            at=at,
+            error_code=refusal.code,
+            decline_code=refusal.decline_code,
+            message=refusal.message,
+        )
+        raise
+    finish(attempt, Outcome.OK, at=at)
+    return intent
+
+
+def finish(attempt: PaymentAttempt, outcome: str, *, at: datetime, **details: str) -> None:
+    """Write an attempt's outcome; a definite one is never overwritten by an unknown one."""
+    details = {key: value[:300] for key, value in details.items()}
+    finished_at = None if outcome == Outcome.UNKNOWN else at
+    changed = PaymentAttempt.objects.filter(pk=attempt.pk, outcome__in=UNRESOLVED).update(
+        outcome=outcome, finished_at=finished_at, **details
+    )
+    if changed and outcome != Outcome.OK:
+        _note_trouble(attempt, outcome, at=at, details=details)
+
+
+def _note_trouble(attempt: PaymentAttempt, outcome: str, *, at: datetime, details: Mapping[str, str]) -> None:
+    """Write on the order's timeline that a call was refused or got no answer. A decline of the card is noted
+    by settlement, which knows the charge; an unknown outcome is noted once, however often it is tried.
+    """
+    call = attempt.kind.replace("_", " ")
+    code = details.get("error_code", "")
+    if outcome == Outcome.UNKNOWN:
+        if attempt.outcome == Outcome.UNKNOWN:
+            return
+        kind, words = "attempt_unknown", f"No answer from Stripe to “{call}”; it is asked again."
+    elif code == "never_arrived":
+        kind, words = "attempt_lost", f"“{call}” never arrived at Stripe; it starts anew."
+    elif details.get("decline_code"):
+        return
+    else:
+        kind, words = "attempt_refused", f"Stripe refused “{call}”: {code}."
+    attempt.outcome = outcome
+    lifecycle.note(attempt.payment.order, kind, words, at=at, attempt=attempt.number)
