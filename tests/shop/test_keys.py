@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,13 +78,17 @@ def test_a_deployment_without_keys_is_refused(settings: Any) -> None:
         ["-m", "gunicorn", "shop.wsgi:application", "--check-config"],
         ["-c", "import shop.asgi"],
         ["-m", "celery", "-A", "shop.celery", "worker", "--pool", "solo"],
-        ["-m", "celery", "-A", "shop.celery", "beat", "--schedule", "/dev/null"],
+        ["-m", "celery", "-A", "shop.celery", "beat", "--schedule", "{folder}/schedule"],
         ["manage.py", "runserver", "127.0.0.1:0", "--noreload"],
         ["manage.py", "reconcile"],
     ],
     ids=["gunicorn", "asgi", "worker", "beat", "runserver", "a command"],
 )
-def test_no_process_starts_with_a_wrong_key(argv: list[str]) -> None:
+def test_no_process_starts_with_a_wrong_key(argv: list[str], tmp_path: Path) -> None:
+    """Beat deletes a schedule that it cannot read, so it gets a file of its own even though it must not start:
+    given a device such as /dev/null, a beat that did start would delete that.
+    """
+    argv = [part.format(folder=tmp_path) for part in argv]
     keys = {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
     environment = {**os.environ, **keys, "DJANGO_SETTINGS_MODULE": "shop.settings.test"}
 
@@ -94,3 +99,4 @@ def test_no_process_starts_with_a_wrong_key(argv: list[str]) -> None:
 
     assert process.returncode != 0
     assert "shop.E005" in process.stdout + process.stderr
+    assert list(tmp_path.iterdir()) == []
