@@ -78,18 +78,22 @@ def test_a_deployment_without_keys_is_refused(settings: Any) -> None:
         ["-m", "gunicorn", "shop.wsgi:application", "--check-config"],
         ["-c", "import shop.asgi"],
         ["-m", "celery", "-A", "shop.celery", "worker", "--pool", "solo"],
-        ["-m", "celery", "-A", "shop.celery", "beat", "--schedule", "SCHEDULE"],
+        ["-m", "celery", "-A", "shop.celery", "beat", "--schedule", "{folder}/schedule"],
         ["manage.py", "runserver", "127.0.0.1:0", "--noreload"],
         ["manage.py", "reconcile"],
     ],
     ids=["gunicorn", "asgi", "worker", "beat", "runserver", "a command"],
 )
 def test_no_process_starts_with_a_wrong_key(argv: list[str], tmp_path: Path) -> None:
+    """Beat deletes a schedule that it cannot read, and opens it before anything can stop it: so it gets a file of
+    its own, never a device such as /dev/null.
+    """
+    argv = [part.format(folder=tmp_path) for part in argv]
     keys = {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
     environment = {**os.environ, **keys, "DJANGO_SETTINGS_MODULE": "shop.settings.test"}
 
     process = subprocess.run(
-        [sys.executable, *(str(tmp_path / word) if word == "SCHEDULE" else word for word in argv)], env=environment, cwd=django_settings.BASE_DIR, capture_output=True,
+        [sys.executable, *argv], env=environment, cwd=django_settings.BASE_DIR, capture_output=True,
         text=True, timeout=60,
     )  # fmt: skip
 
