@@ -121,7 +121,7 @@ def test_the_file_has_one_row_a_movement_in_major_units_with_its_order_and_tax(s
     assert (charge["order"], charge["order_country"], charge["order_total"]) == (
         order.reference,
         "GB",
-        "27.85",
+        "29.85",
     )
     assert charge["order_tax_total"] == f"{order.tax_total / 100:.2f}"
     assert charge["order_tax_by_rate"].endswith(f"20% {charge['order_tax_total']}")
