@@ -14,7 +14,7 @@ from django.db import transaction
 from catalog import inventory
 from orders import addresses, carts, lifecycle, payments, placement, stripe_gateway
 from orders.carts import CartView
-from orders.models import Consent, Customer, Order
+from orders.models import Consent, Customer, Order, Payment
 from orders.placement import Draft
 from orders.stripe_gateway import Intent
 from shop.accounts.models import User
@@ -145,6 +145,8 @@ def _end(order: Order, target: str, *, reason: str, actor: User | None, at: date
         order = Order.objects.select_for_update().get(pk=order.pk)
         if order.is_paid or not lifecycle.can_end(order, target):
             return None
+        if payments.may_still_move(Payment.objects.select_for_update().get(order=order), cancelled=intent):
+            raise payments.AttemptUnresolved("A payment has just begun. Look again.", retry_after=5)
         lifecycle.end(order, target, at=at, reason=reason, actor=actor)
         inventory.release(order.stock_reference, at=at)
     return None

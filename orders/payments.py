@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from orders import stripe_gateway as gateway
 from orders.models import Customer, Order, Payment, PaymentAttempt, SavedCard
@@ -38,6 +38,15 @@ class PaymentRefused(Unprocessable):
 class AttemptUnresolved(Conflict):
     code = "payment_in_progress"
     title = "A payment is already on its way"
+
+
+class OrderEnded(Conflict):
+    code = "not_payable"
+    title = "This order can no longer be paid"
+
+
+class _AlreadyThere(Exception):
+    """What was to be created exists: a twin was faster."""
 
 
 def start(order: Order, *, saves_card: bool, at: datetime) -> Payment:
@@ -157,6 +166,13 @@ def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
     open_attempts.update(outcome=Outcome.OK, finished_at=at)
 
 
+def may_still_move(payment: Payment, *, cancelled: Intent | None) -> bool:
+    """Say whether a locked payment could move although the caller saw `cancelled`, or nothing, at Stripe."""
+    if payment.attempts.filter(outcome__in=UNRESOLVED).exists():
+        return True
+    return bool(payment.stripe_payment_intent_id) and cancelled is None
+
+
 def adopt(payment: Payment, intent_id: str) -> bool:
     """Remember the intent of a payment; return False if the payment already has another one."""
     if payment.stripe_payment_intent_id == intent_id:
@@ -190,7 +206,11 @@ def record(payment: Payment, intent: Intent, *, at: datetime) -> None:
 
 def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: Mood) -> None:
     request = {"email": customer.email, "name": customer.name, "reference": payment.order.reference}
-    attempt = _begin(payment, Kind.CREATE_CUSTOMER, request, at=at)
+    try:
+        attempt = _begin(payment, Kind.CREATE_CUSTOMER, request, at=at)
+    except _AlreadyThere:
+        customer.refresh_from_db(fields=["stripe_customer_id"])
+        return
     try:
         stripe_id = gateway.create_customer(**attempt.request, key=attempt.idempotency_key, mood=mood)
     except gateway.OutcomeUnknown as error:
@@ -214,6 +234,13 @@ def _leave_customer(payment: Payment, *, at: datetime) -> None:
 
 
 def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
+    try:
+        return _create_once(payment, at=at, mood=mood)
+    except _AlreadyThere:
+        return gateway.retrieve_intent(payment.stripe_payment_intent_id or "", mood=mood)
+
+
+def _create_once(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
     attempt = _begin(payment, Kind.CREATE_INTENT, _intent_params(payment), at=at)
     if at - attempt.started_at > KEY_HOLDS_FOR:
         found = _find_at_stripe(payment, since=attempt.started_at)
@@ -275,21 +302,42 @@ def _begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime
     """Commit an attempt before its call; an unresolved one of the same kind is handed back instead.
 
     :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
+    :raises _AlreadyThere: if somebody else has created meanwhile what this attempt would create again.
+    :raises OrderEnded: if the order has ended meanwhile, and nothing may be created for it any more.
     """
     last = payment.attempts.order_by("-number").first()
+    if last is not None and last.outcome in UNRESOLVED and last.kind == kind:
+        return last
+    with transaction.atomic(durable=True):
+        return _begin_locked(payment, kind, request, at=at)
+
+
+def _begin_locked(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime) -> PaymentAttempt:
+    """Look again under the locks: a double click has finished its attempt since the caller read its rows."""
+    order = Order.objects.select_for_update().get(pk=payment.order_id)
+    row = Payment.objects.select_for_update().get(pk=payment.pk)
+    payment.stripe_payment_intent_id = row.stripe_payment_intent_id
+    last = row.attempts.order_by("-number").first()
     if last is not None and last.outcome in UNRESOLVED:
         if last.kind == kind:
             return last
         # A webhook may have brought the intent before the answer that was lost: then the creation is done.
-        if last.kind not in CREATIONS or not payment.stripe_payment_intent_id:
+        if last.kind not in CREATIONS or not row.stripe_payment_intent_id:
             raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5)
         _finish(last, Outcome.OK, at=at)
-    try:
-        with transaction.atomic(durable=True):
-            return _write_attempt(payment, last.number + 1 if last else 1, kind, request, at=at)
-    except IntegrityError as error:
-        # Somebody else began an attempt between our look and our write: theirs comes first.
-        raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5) from error
+    if kind in CREATIONS:
+        _refuse_creation(row, order, kind)
+    return _write_attempt(payment, last.number + 1 if last else 1, kind, request, at=at)
+
+
+def _refuse_creation(payment: Payment, order: Order, kind: str) -> None:
+    if payment.stripe_payment_intent_id:
+        raise _AlreadyThere
+    customers = Customer.objects.filter(pk=order.customer_id, stripe_customer_id__isnull=False)
+    if kind == Kind.CREATE_CUSTOMER and customers.exists():
+        raise _AlreadyThere
+    if order.status != Order.Status.PENDING:
+        raise OrderEnded(f"Order {order.reference} is {order.status}.", order=order.reference)
 
 
 def _write_attempt(
