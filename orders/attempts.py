@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from orders import lifecycle
 from orders import stripe_gateway as gateway
-from orders.models import Order, Payment, PaymentAttempt
+from orders.models import Customer, Order, Payment, PaymentAttempt
 from orders.stripe_gateway import Intent
 from shop.exceptions import Conflict
 
@@ -29,6 +29,10 @@ WAITING_FOR_A_CARD = frozenset({"requires_payment_method", "requires_confirmatio
 class OrderEnded(Conflict):
     code = "not_payable"
     title = "This order can no longer be paid"
+
+
+class AlreadyThere(Exception):
+    """What was to be created exists: a twin was faster."""
 
 
 class AttemptUnresolved(Conflict):
@@ -69,30 +73,45 @@ def begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime)
     """Commit an attempt before its call; an unresolved one of the same kind is handed back instead.
 
     :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
+    :raises AlreadyThere: if somebody else has created meanwhile what this attempt would create again.
+    :raises OrderEnded: if the order has ended meanwhile, and nothing may be asked for it any more.
     """
     last = payment.attempts.order_by("-number").first()
+    if last is not None and last.outcome in UNRESOLVED and last.kind == kind:
+        return last
+    with transaction.atomic(durable=True):
+        return _begin_locked(payment, kind, request, at=at)
+
+
+def _begin_locked(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime) -> PaymentAttempt:
+    """Look again under the locks: a double click has finished its attempt since the caller read its rows.
+
+    Who ends an order holds its lock too: they see our attempt, or we see that the order has ended.
+    """
+    order = Order.objects.select_for_update().get(pk=payment.order_id)
+    row = Payment.objects.select_for_update().get(pk=payment.pk)
+    payment.stripe_payment_intent_id = row.stripe_payment_intent_id
+    last = row.attempts.order_by("-number").first()
     if last is not None and last.outcome in UNRESOLVED:
         if last.kind == kind:
             return last
         # A webhook may have brought the intent before the answer that was lost: then the creation is done.
-        if last.kind not in CREATIONS or not payment.stripe_payment_intent_id:
+        if last.kind not in CREATIONS or not row.stripe_payment_intent_id:
             raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5)
         finish(last, Outcome.OK, at=at)
-    try:
-        with transaction.atomic(durable=True):
-            if kind != Kind.CANCEL:
-                _refuse_ended(payment.order)
-            return write(payment, last.number + 1 if last else 1, kind, request, at=at)
-    except IntegrityError as error:
-        # Somebody else began an attempt between our look and our write: theirs comes first.
-        raise AttemptUnresolved("Wait a moment, then look at the order again.", retry_after=5) from error
+    if kind in CREATIONS:
+        _refuse_twins(row, order, kind)
+    if kind != Kind.CANCEL and order.status != Order.Status.PENDING:
+        raise OrderEnded(f"Order {order.reference} is {order.status}.", order=order.reference)
+    return write(payment, last.number + 1 if last else 1, kind, request, at=at)
 
 
-def _refuse_ended(order: Order) -> None:
-    """Under the order's lock: who ends an order sees our attempt, or we see that it has ended."""
-    status = Order.objects.select_for_update().values_list("status", flat=True).get(pk=order.pk)
-    if status != Order.Status.PENDING:
-        raise OrderEnded(f"Order {order.reference} is {status}.", order=order.reference)
+def _refuse_twins(payment: Payment, order: Order, kind: str) -> None:
+    if payment.stripe_payment_intent_id:
+        raise AlreadyThere
+    if kind == Kind.CREATE_CUSTOMER and order.customer_id is not None:
+        if Customer.objects.filter(pk=order.customer_id, stripe_customer_id__isnull=False).exists():
+            raise AlreadyThere
 
 
 def write(

@@ -228,7 +228,11 @@ def _open_new(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
 
 def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: Mood) -> None:
     request = {"email": customer.email, "name": customer.name, "reference": payment.order.reference}
-    attempt = attempts.begin(payment, attempts.Kind.CREATE_CUSTOMER, request, at=at)
+    try:
+        attempt = attempts.begin(payment, attempts.Kind.CREATE_CUSTOMER, request, at=at)
+    except attempts.AlreadyThere:
+        customer.refresh_from_db(fields=["stripe_customer_id"])
+        return
     try:
         stripe_id = gateway.create_customer(**attempt.request, key=attempt.idempotency_key, mood=mood)
     except gateway.OutcomeUnknown as error:
@@ -248,6 +252,13 @@ def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: 
 
 
 def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
+    try:
+        return _create_once(payment, at=at, mood=mood)
+    except attempts.AlreadyThere:
+        return _retrieve(payment, mood=mood)
+
+
+def _create_once(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
     attempt = attempts.begin(payment, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
     if at - attempt.started_at > attempts.KEY_HOLDS_FOR:
         found = _find_at_stripe(payment, since=attempt.started_at)

@@ -93,7 +93,12 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_DELETE = do_GET
 
     def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # a client that was killed between the head and the body of its request has asked nothing
+            self.close_connection = True
+            return
         try:
             if self.path.startswith("/_proxy/"):
                 self._control(json.loads(body or b"{}"))

@@ -144,3 +144,36 @@ def test_an_intent_known_to_be_cancelled_is_not_cancelled_again(
     order.refresh_from_db()
     assert order.status == "cancelled"
     assert PaymentAttempt.objects.filter(kind="cancel").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_twin_with_older_rows_gets_the_same_intent(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_variant(sku="FLK")
+    with monkeypatch.context() as patched:
+        patched.setattr(stripe_gateway, "create_customer", _silent)
+        assert till.check_out(till.cart(("FLK", 1, {"unit": "week", "count": 4}))).status_code == 503
+    one, twin = (Order.objects.select_related("payment", "customer").get() for _ in range(2))
+
+    first = payments.open_intent(one, at=till.at, mood=stripe_gateway.TILL)
+    second = payments.open_intent(twin, at=till.at, mood=stripe_gateway.TILL)
+
+    assert second.id == first.id
+    kinds = PaymentAttempt.objects.order_by("number").values_list("kind", "outcome")
+    assert list(kinds) == [("create_customer", "ok"), ("create_intent", "ok")]
+
+
+@pytest.mark.django_db
+def test_nothing_is_opened_for_an_order_that_ended_meanwhile(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_variant(sku="FLK")
+    with monkeypatch.context() as patched:
+        patched.setattr(stripe_gateway, "create_customer", _silent)
+        till.check_out(till.cart(("FLK", 1, {"unit": "week", "count": 4})))
+    late = Order.objects.select_related("payment", "customer").get()
+    checkout.cancel(Order.objects.get(), reason="changed my mind", actor=None, at=till.at)
+
+    with pytest.raises(payments.OrderEnded):
+        payments.open_intent(late, at=till.at, mood=stripe_gateway.TILL)
+
+    assert not Order.objects.get().payment.stripe_payment_intent_id

@@ -53,7 +53,9 @@ def test_a_page_or_mail_makes_no_claim(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name)
 def test_the_sample_catalogue_makes_no_claim(path: Path) -> None:
-    found = {text: _blocks(check_text(text)) for text in _strings(json.loads(path.read_text(encoding="utf-8")))}
+    found = {
+        text: _blocks(check_text(text)) for text in _strings(json.loads(path.read_text(encoding="utf-8")))
+    }
 
     assert {text: blocks for text, blocks in found.items() if blocks} == {}
 
