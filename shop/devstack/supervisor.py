@@ -115,12 +115,17 @@ class WholeStack:
         The servers are up already.
         """
         web, *others = self.services
-        # beside the preparation: both spend seconds on imports; nobody hears of the web before it is ready
-        self._start(web)
+        # beside the preparation where it has nothing to migrate: both spend seconds on imports
+        is_prepared = self.servers.preparation.is_done()
+        if is_prepared:
+            self._start(web)
         prepare(self.venv, self.env)
+        self.servers.preparation.remember()
+        if not is_prepared:
+            self._start(web)
         asking = self._ask_for_addresses()
         self._wait_for_web()
-        addresses = asking.communicate()[0].strip()
+        addresses = asking.communicate()[0].strip("\n")
         # last, so that on a small machine they don't take the processor from the web's start
         for service in others:
             self._start(service)
