@@ -119,13 +119,13 @@ class WholeStack:
         is_prepared = self.servers.preparation.is_done()
         if is_prepared:
             self._start(web)
-        prepare(self.venv, self.env)
+        else:
+            say("Preparing the database …")
+        addresses = prepare(self.venv, self.env, "--addresses")
         self.servers.preparation.remember()
         if not is_prepared:
             self._start(web)
-        asking = self._ask_for_addresses()
         self._wait_for_web()
-        addresses = asking.communicate()[0].strip("\n")
         # last, so that on a small machine they don't take the processor from the web's start
         for service in others:
             self._start(service)
@@ -147,17 +147,6 @@ class WholeStack:
     def _start(self, service: Service) -> None:
         self.watches.append(Watch(service))
         service.start()
-
-    def _ask_for_addresses(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            programs.manage(self.venv, "show_addresses"),
-            env=self.env,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=dying_with_us(),
-        )
 
     def _wait_for_web(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -183,13 +172,19 @@ def web_says(base_url: str) -> str:
         connection.close()
 
 
-def prepare(venv: VirtualEnvironment, env: Mapping[str, str]) -> None:
-    """Migrate, and load the sample data into an empty database.
+def prepare(venv: VirtualEnvironment, env: Mapping[str, str], *options: str) -> str:
+    """Migrate, and load the sample data into an empty database; return what that printed.
 
     :raises StackError: if that fails.
     """
     done = subprocess.run(
-        programs.manage(venv, "prepare_stack"), env=env, cwd=ROOT, preexec_fn=dying_with_us()
+        programs.manage(venv, "prepare_stack", *options),
+        env=env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=dying_with_us(),
     )
     if done.returncode != 0:
-        raise StackError("The database could not be prepared: see the lines above.")
+        raise StackError(f"{done.stdout}The database could not be prepared: see the lines above.")
+    return done.stdout.strip("\n")

@@ -117,7 +117,7 @@ class CheckoutForm(forms.Form):
         "phone": "shipping tel",
     }
     HINTS = {
-        "email": "For your confirmation and the parcel's tracking. Nothing else.",
+        "email": "For your confirmation and what concerns this order. Nothing else.",
         "phone": "Only for the courier.",
         "region": "Two letters, for the United States.",
     }
