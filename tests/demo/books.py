@@ -18,8 +18,6 @@ SELECT count(*) FROM orders_subscription s WHERE s.status <> 'cancelled' AND
 """
 
 
-
-
 def strangers(stage: Stage) -> frozenset[str]:
     """Return the charges of which this database knew nothing before the demo began: another one's.
 
