@@ -33,7 +33,9 @@ class ShopAdminSite(UnfoldAdminSite):
     """The staff's side of the shop."""
 
     site_title = "Shop"
-    index_title = "Shop"
+    index_title = "Today"
+    # found by name: the page itself belongs to the roof
+    index_template = "backoffice/index.html"
 
 
 site = ShopAdminSite(name="admin")

@@ -11,7 +11,8 @@ from shop.api.permissions import Public
 
 PROBLEM = "application/problem+json"
 # How the holder of an order proves it, see SPECTACULAR_SETTINGS; a signed-in customer needs no token.
-HOLDER: list[dict[str, list[str]]] = [{"OrderToken": []}, {"cookieAuth": []}]
+# Any: the hint of extend_schema(auth=…) says strings, its documentation requirement objects.
+HOLDER: Any = [{"OrderToken": []}, {"cookieAuth": []}]
 IDEMPOTENCY_KEY = OpenApiParameter(
     HEADER,
     str,
