@@ -276,11 +276,11 @@ class StockMovementAdmin(VerbAdmin):
 
     @admin.display(description="Sellable ±", ordering="quantity")
     def sellable(self, movement: StockMovement) -> str:
-        return f"{movement.quantity:+d}"
+        return f"{movement.quantity:+d}" if movement.quantity else "–"
 
     @admin.display(description="In the building ±", ordering="physical")
     def in_building(self, movement: StockMovement) -> str:
-        return f"{movement.physical:+d}"
+        return f"{movement.physical:+d}" if movement.physical else "–"
 
 
 @register(StockReservation)
