@@ -4,7 +4,10 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
+try:
+    from django.core.management import execute_from_command_line
+except ModuleNotFoundError:
+    sys.exit('This Python has no Django: use `.venv/bin/python manage.py …` or `make manage ARGS="…"`.')
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from babel import Locale, UnknownLocaleError
+
 from shop.exceptions import InvalidInput
 
 FIELDS = ("name", "company", "line1", "line2", "city", "region", "postal_code", "country", "phone")
@@ -39,8 +41,18 @@ def check(address: Mapping[str, str], *, where: str) -> None:
         raise InvalidInput("The address is not complete.", code="address_incomplete", fields=errors)
 
 
-def lines(address: Mapping[str, str]) -> list[str]:
-    """Return the address as it is written on a parcel, without empty lines."""
+def country_name(code: str, *, locale: str = "en-gb") -> str:
+    """Return a country's name in the language of a locale, or its code where there is none. Source: CLDR."""
+    try:
+        names = Locale.parse(locale, sep="-").territories
+    except (UnknownLocaleError, ValueError):
+        names = Locale("en", "GB").territories
+    return names.get(code, code)
+
+
+def lines(address: Mapping[str, str], *, locale: str = "en-gb") -> list[str]:
+    """Return the address as it is written on a parcel, without empty lines, its country by name."""
     town = " ".join(part for part in (address.get("city"), address.get("postal_code")) if part)
     parts = [address.get(key, "") for key in ("name", "company", "line1", "line2")]
-    return [part for part in [*parts, town, address.get("region", ""), address.get("country", "")] if part]
+    country = country_name(address.get("country", ""), locale=locale)
+    return [part for part in [*parts, town, address.get("region", ""), country] if part]

@@ -109,9 +109,9 @@ def _begin_locked(payment: Payment, kind: str, request: dict[str, Any], *, at: d
 def _refuse_twins(payment: Payment, order: Order, kind: str) -> None:
     if payment.stripe_payment_intent_id:
         raise AlreadyThere
-    if kind == Kind.CREATE_CUSTOMER and order.customer_id is not None:
-        if Customer.objects.filter(pk=order.customer_id, stripe_customer_id__isnull=False).exists():
-            raise AlreadyThere
+    customers = Customer.objects.filter(orders=order, stripe_customer_id__isnull=False)
+    if kind == Kind.CREATE_CUSTOMER and customers.exists():
+        raise AlreadyThere
 
 
 def write(

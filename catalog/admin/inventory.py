@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanSwitchWid
 
 from catalog import inventory
 from catalog.models import Lot, RawLot, StockLevel, StockMovement, StockReservation
-from shop.admin import ReadOnlyAdmin, ShopAdmin, register, run_verb
+from shop.admin import ReadOnlyAdmin, ShopAdmin, date_column, register, run_verb, time_column
 from shop.clock import reading
 from shop.exceptions import ShopError
 
@@ -149,8 +149,33 @@ class VerbAdmin(ReadOnlyAdmin):
         """The verb has written what belongs to it."""
 
 
+class LowFilter(admin.SimpleListFilter):
+    title = "level"
+    parameter_name = "level"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("low", "at or under the reorder point")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[StockLevel]") -> "QuerySet[StockLevel]":
+        low = inventory.low_levels(reading.now())
+        return queryset.filter(pk__in=low.values("pk")) if self.value() == "low" else queryset
+
+
+class EndingFilter(admin.SimpleListFilter):
+    title = "end of sale"
+    parameter_name = "ends"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("soon", "soon")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Lot]") -> "QuerySet[Lot]":
+        ending = inventory.ending_lots(reading.now())
+        return queryset.filter(pk__in=ending.values("pk")) if self.value() == "soon" else queryset
+
+
 @register(StockLevel)
 class StockLevelAdmin(ReadOnlyAdmin):
+    list_filter = (LowFilter,)
     list_display = ("sku", "product", "on_hand", "reserved", "available", "reorder_point", "more")
     list_select_related = ("variant__product",)
     search_fields = ("variant__sku", "variant__product__name")
@@ -189,12 +214,14 @@ class LotAdmin(VerbAdmin):
         "variant", "code", "quantity", "best_before_on", "packed_on", "supplier_lot", "raw_lots", "note",
         "release_now", "token",
     )  # fmt: skip
-    list_display = ("code", "variant", "status", "on_hand", "physical", "best_before_on", "supplier_lot")
-    list_filter = ("status",)
+    list_display = ("code", "variant", "status", "on_hand", "physical", "best_before", "supplier_lot")
+    list_filter = ("status", EndingFilter)
     list_select_related = ("variant",)
     search_fields = ("code", "supplier_lot", "raw_lots__code", "raw_lots__supplier_lot", "variant__sku")
     autocomplete_fields = ("variant", "raw_lots")
     actions = ("release_lots", "quarantine_lots")
+
+    best_before = date_column("best_before_on", "best before")
 
     def has_stock_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("catalog.change_lot")
@@ -227,26 +254,41 @@ class RawLotAdmin(ShopAdmin):
         "unit",
         "status",
         "has_certificate",
-        "received_on",
+        "received",
     )
     list_filter = ("status", "item")
     search_fields = ("code", "supplier_lot")
+
+    received = date_column("received_on", "received")
 
 
 @register(StockMovement)
 class StockMovementAdmin(VerbAdmin):
     add_form = MovementForm
     add_fields = ("variant", "lot", "kind", "units", "reason", "token")
-    list_display = ("at", "variant", "lot", "kind", "quantity", "physical", "reason", "actor", "cause")
+    list_display = ("moment", "variant", "lot", "kind", "sellable", "in_building", "reason", "actor", "cause")
     list_filter = ("kind",)
     list_select_related = ("variant", "lot", "actor")
     search_fields = ("variant__sku", "lot__code", "cause")
     autocomplete_fields = ("variant", "lot")
 
+    moment = time_column("at", "when")
+
+    @admin.display(description="Sellable ±", ordering="quantity")
+    def sellable(self, movement: StockMovement) -> str:
+        return f"{movement.quantity:+d}" if movement.quantity else "–"
+
+    @admin.display(description="In the building ±", ordering="physical")
+    def in_building(self, movement: StockMovement) -> str:
+        return f"{movement.physical:+d}" if movement.physical else "–"
+
 
 @register(StockReservation)
 class StockReservationAdmin(ReadOnlyAdmin):
-    list_display = ("reference", "variant", "quantity", "consumed", "status", "expires_at", "created_at")
+    list_display = ("reference", "variant", "quantity", "consumed", "status", "expires", "created")
     list_filter = ("status",)
     list_select_related = ("variant",)
     search_fields = ("reference", "variant__sku")
+
+    expires = time_column("expires_at", "held until")
+    created = time_column("created_at", "since")

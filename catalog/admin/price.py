@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidge
 
 from catalog import pricing
 from catalog.models import Price
-from shop.admin import ShopAdmin, money_column, register
+from shop.admin import ShopAdmin, money_column, register, time_column
 from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.money import to_minor
@@ -72,12 +72,14 @@ class EndPriceForm(forms.ModelForm):
 
 @register(Price)
 class PriceAdmin(ShopAdmin):
-    list_display = ("variant", "kind", "currency", "price", "starts_at", "ends_at")
+    list_display = ("variant", "kind", "currency", "price", "starts", "ends")
     list_filter = ("currency", "kind")
     list_select_related = ("variant",)
     search_fields = ("variant__sku", "variant__product__name")
     autocomplete_fields = ("variant",)
     price = money_column("amount", "Price")
+    starts = time_column("starts_at", "starts")
+    ends = time_column("ends_at", "ends")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = EndPriceForm if change else NewPriceForm

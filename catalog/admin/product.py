@@ -7,7 +7,7 @@ from unfold.admin import TabularInline
 
 from catalog import usage
 from catalog.models import BundleComponent, Category, Product, Variant
-from shop.admin import ShopAdmin, register
+from shop.admin import ShopAdmin, register, time_column
 
 
 class KeptAdmin(ShopAdmin):
@@ -81,12 +81,14 @@ class BundleComponentInline(TabularInline):
 
 @register(Variant)
 class VariantAdmin(KeptAdmin):
-    list_display = ("sku", "product", "name", "content", "available", "is_subscribable", "archived_at")
+    list_display = ("sku", "product", "name", "content", "available", "is_subscribable", "archived")
     list_filter = ("is_subscribable", "is_lot_tracked", "product__kind")
     list_select_related = ("product", "stock")
     search_fields = ("sku", "gtin", "product__name")
     autocomplete_fields = ("product",)
     inlines = (BundleComponentInline,)
+
+    archived = time_column("archived_at", "archived")
 
     @admin.display(description="Net content", ordering="net_content")
     def content(self, variant: Variant) -> str:

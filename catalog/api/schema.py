@@ -2,6 +2,8 @@
 
 from rest_framework import serializers
 
+from catalog.api.representations import BEST_FIRST as STOCK_STATES
+from catalog.models import Product
 from catalog.usage import Method
 from shop.api.fields import MoneySerializer
 
@@ -51,7 +53,7 @@ class ProductVariantSerializer(serializers.Serializer):
     )
     reduction_percent = serializers.IntegerField(allow_null=True)
     refill = VariantRefillSerializer(allow_null=True)
-    availability = serializers.CharField(help_text="in_stock, low or out.")
+    availability = serializers.ChoiceField(choices=STOCK_STATES)
     components = VariantComponentSerializer(many=True, help_text="Of a bundle.")
 
 
@@ -59,10 +61,10 @@ class ProductListItemSerializer(serializers.Serializer):
     slug = serializers.SlugField()
     name = serializers.CharField()
     summary = serializers.CharField()
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Product.Kind.choices)
     category = serializers.SlugField()
     price_from = MoneySerializer()
-    availability = serializers.CharField(help_text="The best of its variants.")
+    availability = serializers.ChoiceField(choices=STOCK_STATES, help_text="The best of its variants.")
     images = serializers.ListField(child=serializers.DictField())
     variants = ProductVariantSerializer(many=True)
 
@@ -73,7 +75,7 @@ class CautionSerializer(serializers.Serializer):
 
 
 class UsageGuideSerializer(serializers.Serializer):
-    method = serializers.CharField(help_text=", ".join(Method.values))
+    method = serializers.ChoiceField(choices=Method.values)
     title = serializers.CharField()
     unit = serializers.CharField(help_text="Of the doses: g per session, sprays or ml per day.")
     dose_low = serializers.FloatField()

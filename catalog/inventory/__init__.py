@@ -11,6 +11,7 @@ from catalog.inventory.availability import (
     available_for,
     available_of,
     demand_of,
+    low_levels,
     pick_fefo,
     stock_state,
     stocked,
@@ -28,7 +29,15 @@ from catalog.inventory.ledger import (
     Taken,
     shop_date,
 )
-from catalog.inventory.lots import age_out, lots_from, quarantine, recall, receive_lot, release_lot
+from catalog.inventory.lots import (
+    age_out,
+    ending_lots,
+    lots_from,
+    quarantine,
+    recall,
+    receive_lot,
+    release_lot,
+)
 from catalog.inventory.reservations import (
     allocate,
     cover_shortage,
@@ -60,8 +69,10 @@ __all__ = [
     "cover_shortage",
     "demand_of",
     "differences",
+    "ending_lots",
     "is_reserved",
     "lots_from",
+    "low_levels",
     "pick_fefo",
     "quarantine",
     "recall",

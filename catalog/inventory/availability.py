@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, prefetch_related_objects
 
@@ -92,6 +92,13 @@ def stock_state(available: int) -> str:
     if available <= 0:
         return "out"
     return "low" if available <= LOW_STOCK_UNITS else "in_stock"
+
+
+def low_levels(at: datetime) -> "QuerySet[StockLevel]":
+    """Return the stock that is at or under its reorder point, of goods that are still sold."""
+    return StockLevel.objects.filter(
+        variant__archived_at__isnull=True, on_hand__lte=F("reserved") + F("variant__reorder_point")
+    )
 
 
 def pick_fefo(variant_id: int, quantity: int, on: date) -> list[Pick]:

@@ -25,6 +25,8 @@ from shop.transitions import Table, advance
 
 Kind = StockMovement.Kind
 Status = Lot.Status
+# A lot that may be sold for no longer than this should be sold first.
+ENDING_DAYS = 60
 
 TRANSITIONS: Table = {
     Status.QUARANTINE: {Status.RELEASED, Status.RECALLED, Status.AGED_OUT},
@@ -119,6 +121,11 @@ def recall(lot: Lot, *, actor: Any, cause: str, at: datetime, reason: str = "") 
     if locked.status == Status.RECALLED:
         return Taken()
     return _withdraw([locked], Status.RECALLED, Kind.RECALLED, cause=cause, at=at, actor=actor, reason=reason)
+
+
+def ending_lots(at: datetime) -> "QuerySet[Lot]":
+    """Return the lots with units on sale that age out within `ENDING_DAYS`."""
+    return _too_old(shop_date(at) + timedelta(days=ENDING_DAYS)).filter(on_hand__gt=0)
 
 
 @transaction.atomic(savepoint=False)

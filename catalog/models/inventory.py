@@ -98,7 +98,8 @@ class Lot(models.Model):
         indexes = [models.Index(fields=["variant", "status", "best_before_on"], name="catalog_lot_fefo")]
 
     def __str__(self) -> str:
-        return f"{self.code} (best before {self.best_before_on or '–'})"
+        ends = f"{self.best_before_on:%-d %b %Y}" if self.best_before_on else "–"
+        return f"{self.code} (best before {ends})"
 
 
 class StockReservation(models.Model):

@@ -20,7 +20,7 @@ from content import gate, links, publishing
 from content import words as wording
 from content.admin.forms import ArticleForm, NoteForm, OverrideForm, RestoreForm, ScheduleForm
 from content.models import Article, ArticleProduct, Reviewer, Revision, Step
-from shop.admin import InlineReadOnly, ShopAdmin, register, run_verb, site
+from shop.admin import InlineReadOnly, ShopAdmin, date_column, register, run_verb, site, time_column
 from shop.claims import checker
 from shop.clock.reading import now
 
@@ -70,9 +70,9 @@ class ArticleAdmin(ShopAdmin):
         "type",
         "status",
         "reviewer",
-        "published_at",
-        "last_reviewed_on",
-        "review_due_on",
+        "published",
+        "last_reviewed",
+        "review_due",
     )
     list_filter = ("status", "type", "is_health_topic", "topics")
     list_select_related = ("reviewer",)
@@ -91,6 +91,9 @@ class ArticleAdmin(ShopAdmin):
         *("submit", "sign_off", "approve", "publish", "schedule", "send_back", "archive", "reopen"),
         *("override", "restore"),
     )
+    published = time_column("published_at", "published")
+    last_reviewed = date_column("last_reviewed_on", "last reviewed")
+    review_due = date_column("review_due_on", "review due")
     questions: ClassVar[Mapping[str, str]] = {
         "submit": "Hand this article to review?",
         "sign_off": "You have read these words, with every finding below, and stand by them?",

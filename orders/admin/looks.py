@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from orders import addresses
 from orders.models import Order
+from orders.models.cart import interval_in_words
 
 STATUS = {"pending": "info", "placed": "success", "cancelled": "danger", "expired": "warning"}
 PAYMENT = {
@@ -66,6 +67,4 @@ def address(value: Mapping[str, str]) -> SafeString | str:
 
 def interval(count: int | None, unit: str | None) -> str:
     """Return a refill's interval in words: every 4 weeks."""
-    if not count or not unit:
-        return "once"
-    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+    return interval_in_words(count, unit) or "once"

@@ -101,7 +101,7 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
     def flags(self, order: Order) -> SafeString | str:
         return badges(*looks.flags(order)) or "–"
 
-    @admin.display(description="stands")
+    @admin.display(description="status")
     def statuses(self, order: Order) -> SafeString:
         return badges(
             (order.status, looks.STATUS[order.status]),

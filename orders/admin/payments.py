@@ -1,6 +1,7 @@
 """Money asked for, money that moved, and what Stripe told us."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,9 +10,27 @@ from unfold.decorators import display
 
 from orders import advice, reconciler, tasks
 from orders.admin import looks, order_tables
-from orders.models import Payment, PaymentAttempt, StripeRefund, WebhookEvent
-from shop.admin import ReadOnlyAdmin, Table, money_column, register, time_column, when
+from orders.models import Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
+from shop.admin import ReadOnlyAdmin, Table, counted, money_column, register, time_column, when
 from shop.clock import reading
+
+
+def declined_payments(at: datetime) -> QuerySet[Payment]:
+    """Return the payments of orders that still wait, whose last card was declined."""
+    waiting = Payment.objects.filter(order__status=Order.Status.PENDING, succeeded_at__isnull=True)
+    return waiting.exclude(last_decline_code="")
+
+
+class DeclinedFilter(admin.SimpleListFilter):
+    title = "declined"
+    parameter_name = "declined"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("waiting", "and still waiting")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
+        declined = declined_payments(reading.now())
+        return queryset.filter(pk__in=declined.values("pk")) if self.value() == "waiting" else queryset
 
 
 @register(Payment)
@@ -20,7 +39,7 @@ class PaymentAdmin(ReadOnlyAdmin):
         "order", "created", "amount_column", "received_column", "refunded_column", "intent_status",
         "last_decline_code", "succeeded",
     )  # fmt: skip
-    list_filter = ("intent_status", "currency", "order__is_test")
+    list_filter = (DeclinedFilter, "intent_status", "currency", "order__is_test")
     list_select_related = ("order",)
     search_prefixes = {
         "order__reference__startswith": str.upper,
@@ -171,4 +190,6 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         count = reconciler.take_up_again(ids, at=reading.now())
         for event_pk in ids:
             tasks.wake(tasks.process_webhook_event, event_pk)
-        self.message_user(request, f"{count} events are worked off again: what counts is read from Stripe.")
+        self.message_user(
+            request, f"{counted(count, 'event')} to work off again: what counts is read from Stripe."
+        )

@@ -10,7 +10,7 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from orders.models import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
-from shop.admin import ShopAdmin, register
+from shop.admin import ShopAdmin, date_column, register
 from shop.money import format_money, to_major, to_minor
 
 
@@ -177,8 +177,11 @@ class ShippingRateAdmin(ShopAdmin):
 
 @register(TaxRate)
 class TaxRateAdmin(ShopAdmin):
-    list_display = ("country", "region", "tax_code", "name", "percent", "starts_on", "ends_on")
+    list_display = ("country", "region", "tax_code", "name", "percent", "starts", "ends")
     list_filter = ("country", "tax_code")
+
+    starts = date_column("starts_on", "from")
+    ends = date_column("ends_on", "last day")
 
     @admin.display(description="rate", ordering="rate")
     def percent(self, rate: TaxRate) -> str:

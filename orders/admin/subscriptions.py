@@ -8,9 +8,10 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
+from orders.admin import looks
 from orders.models import BillingCycle, Refill, RefillItem, SavedCard, Subscription
 from orders.subscriptions import changes
-from shop.admin import InlineReadOnly, ReadOnlyAdmin, money_column, register, run_verb
+from shop.admin import InlineReadOnly, ReadOnlyAdmin, money_column, on_day, register, run_verb, time_column
 from shop.clock import reading
 from shop.money import format_money
 
@@ -69,11 +70,11 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="interval")
     def interval(self, row: Subscription) -> str:
-        return f"every {row.interval_count} {row.interval_unit}{'s' if row.interval_count > 1 else ''}"
+        return looks.interval(row.interval_count, row.interval_unit)
 
     @admin.display(description="next due")
     def next_due(self, row: Any) -> str:
-        return str(row.open_cycles[0].due_on) if row.open_cycles else "–"
+        return on_day(row.open_cycles[0].due_on) if row.open_cycles else "–"
 
     @admin.action(description="Pause", permissions=["steer"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
@@ -120,10 +121,10 @@ class RefillAdmin(ReadOnlyAdmin):
         "customer",
         "total",
         "status",
-        "due_at",
-        "next_attempt_at",
+        "due",
+        "next_attempt",
         "order",
-        "paid_at",
+        "paid",
     )
     list_filter = ("status", "currency")
     search_fields = ("reference", "customer__email", "order__reference")
@@ -133,13 +134,18 @@ class RefillAdmin(ReadOnlyAdmin):
     readonly_fields = ("total",)
 
     total = money_column("quoted_total", "at most")
+    due = time_column("due_at", "due")
+    next_attempt = time_column("next_attempt_at", "next try")
+    paid = time_column("paid_at", "paid")
 
 
 @register(SavedCard)
 class SavedCardAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "customer", "exp_month", "exp_year", "removed_at")
+    list_display = ("__str__", "customer", "exp_month", "exp_year", "removed")
     search_fields = ("customer__email", "last4")
     list_select_related = ("customer",)
+
+    removed = time_column("removed_at", "removed")
 
 
 def _each(

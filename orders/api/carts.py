@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,9 +16,29 @@ from shop.api import client_ip
 from shop.api.fields import StrictSerializer
 from shop.api.idempotency import run_once
 from shop.api.permissions import Public
+from shop.api.schema import refusals
 from shop.clock import reading
 
-_HEADERS = "Takes an `Idempotency-Key` header."
+_ID = OpenApiParameter("cart_id", str, OpenApiParameter.PATH, description="The cart's `id`.")
+_LINE_REFUSALS = refusals(
+    {
+        400: ("invalid", "unknown_field", "unknown_sku", "not_subscribable"),
+        404: ("cart_not_found", "line_not_found"),
+        409: ("already_ordered", "too_many_lines"),
+    }
+)
+_CHECKOUT_REFUSALS = refusals(
+    {
+        400: ("invalid", "unknown_field", "cart_incomplete", "consent_missing", "address_incomplete"),
+        404: ("cart_not_found",),
+        409: (
+            "price_changed", "out_of_stock", "already_ordered", "not_payable", "payment_in_progress",
+            "total_too_small", "idempotency_key_in_use",
+        ),
+        422: ("payment_refused", "idempotency_key_reused"),
+        503: ("payment_unavailable", "payments_not_configured"),
+    }
+)  # fmt: skip
 
 
 def read_body(request: Request, serializer: type[StrictSerializer]) -> dict[str, Any]:
@@ -36,8 +56,8 @@ def user_of(request: Request) -> User | None:
     return request.user if isinstance(request.user, User) else None
 
 
-def _answer(token: str, *, status: int = 200) -> Response:
-    found = carts.view(carts.by_token(token), at=reading.now())
+def _answer(cart_id: str, *, status: int = 200) -> Response:
+    found = carts.view(carts.by_token(cart_id), at=reading.now())
     return Response(views_of.cart(found), status=status)
 
 
@@ -59,20 +79,23 @@ class CartListView(APIView):
 class CartView(APIView):
     permission_classes = (Public,)
 
-    @extend_schema(operation_id="cart_retrieve", summary="See a cart", responses=schemas.CartOut)
-    def get(self, request: Request, token: str) -> Response:
-        return _answer(token)
+    @extend_schema(
+        operation_id="cart_retrieve", summary="See a cart", parameters=[_ID], responses=schemas.CartOut
+    )
+    def get(self, request: Request, cart_id: str) -> Response:
+        return _answer(cart_id)
 
     @extend_schema(
         operation_id="cart_update",
+        parameters=[_ID],
         summary="Change e-mail, addresses, country, currency or shipping method",
         request=schemas.CartChangeSerializer,
         responses=schemas.CartOut,
     )
-    def patch(self, request: Request, token: str) -> Response:
-        cart = carts.by_token(token)
+    def patch(self, request: Request, cart_id: str) -> Response:
+        cart = carts.by_token(cart_id)
         carts.set_details(cart, read_body(request, schemas.CartChangeSerializer), at=reading.now())
-        return _answer(token)
+        return _answer(cart_id)
 
 
 class CartLineListView(APIView):
@@ -80,16 +103,17 @@ class CartLineListView(APIView):
 
     @extend_schema(
         operation_id="cart_line_create",
+        parameters=[_ID],
         summary="Add a product",
         request=schemas.LineCreateSerializer,
-        responses={201: schemas.CartOut},
+        responses={201: schemas.CartOut, **_LINE_REFUSALS},
     )
-    def post(self, request: Request, token: str) -> Response:
-        cart = carts.by_token(token)
+    def post(self, request: Request, cart_id: str) -> Response:
+        cart = carts.by_token(cart_id)
         body = read_body(request, schemas.LineCreateSerializer)
         refill = Refill(**body["refill"]) if body.get("refill") else None
         carts.add_line(cart, sku=body["sku"], quantity=body["quantity"], refill=refill, at=reading.now())
-        return _answer(token, status=201)
+        return _answer(cart_id, status=201)
 
 
 class CartLineView(APIView):
@@ -97,22 +121,28 @@ class CartLineView(APIView):
 
     @extend_schema(
         operation_id="cart_line_update",
+        parameters=[_ID],
         summary="Change a line's quantity or refill",
         request=schemas.LineChangeSerializer,
-        responses=schemas.CartOut,
+        responses={200: schemas.CartOut, **_LINE_REFUSALS},
     )
-    def patch(self, request: Request, token: str, line_id: int) -> Response:
-        cart = carts.by_token(token)
+    def patch(self, request: Request, cart_id: str, line_id: int) -> Response:
+        cart = carts.by_token(cart_id)
         body = read_body(request, schemas.LineChangeSerializer)
         if body.get("refill"):
             body["refill"] = Refill(**body["refill"])
         carts.change_line(cart, line_id, body, at=reading.now())
-        return _answer(token)
+        return _answer(cart_id)
 
-    @extend_schema(operation_id="cart_line_delete", summary="Remove a line", responses=schemas.CartOut)
-    def delete(self, request: Request, token: str, line_id: int) -> Response:
-        carts.remove_line(carts.by_token(token), line_id, at=reading.now())
-        return _answer(token)
+    @extend_schema(
+        operation_id="cart_line_delete",
+        summary="Remove a line",
+        parameters=[_ID],
+        responses={200: schemas.CartOut, **_LINE_REFUSALS},
+    )
+    def delete(self, request: Request, cart_id: str, line_id: int) -> Response:
+        carts.remove_line(carts.by_token(cart_id), line_id, at=reading.now())
+        return _answer(cart_id)
 
 
 class ShippingMethodListView(APIView):
@@ -120,42 +150,46 @@ class ShippingMethodListView(APIView):
 
     @extend_schema(
         operation_id="cart_shipping_methods",
+        parameters=[_ID],
         summary="Ways to ship this cart",
         responses=schemas.ShippingMethodsOut,
     )
-    def get(self, request: Request, token: str) -> Response:
-        found = carts.view(carts.by_token(token), at=reading.now())
+    def get(self, request: Request, cart_id: str) -> Response:
+        found = carts.view(carts.by_token(cart_id), at=reading.now())
         return Response({"results": [views_of.shipping_option(option) for option in found.options]})
 
 
 class CheckoutView(APIView):
     permission_classes = (Public,)
+    takes_idempotency_key = True
 
     @extend_schema(
         operation_id="cart_checkout",
+        parameters=[_ID],
         summary="Order the cart",
-        description=f"Writes the order, holds its stock and opens its payment. {_HEADERS}",
+        description="Writes the order, holds its stock and opens its payment.",
         request=schemas.CheckoutSerializer,
         responses={
             201: schemas.CheckoutOut,
             200: OpenApiResponse(schemas.CheckoutOut, description="The order was written before."),
+            **_CHECKOUT_REFUSALS,
         },
     )
-    def post(self, request: Request, token: str) -> Response:
+    def post(self, request: Request, cart_id: str) -> Response:
         body = read_body(request, schemas.CheckoutSerializer)
         return run_once(
-            request, caller=f"cart:{token[:40]}", work=lambda: self._check_out(request, token, body)
+            request, caller=f"cart:{cart_id[:40]}", work=lambda: self._check_out(request, cart_id, body)
         )
 
-    def _check_out(self, request: Request, token: str, body: dict[str, Any]) -> Response:
+    def _check_out(self, request: Request, cart_id: str, body: dict[str, Any]) -> Response:
         consents = Consents(
             terms=body["consents"]["terms"],
             refill=body["consents"]["refill"],
             ip_address=client_ip(request),
         )
-        with card_testing.at_checkout(token, ip=consents.ip_address):
+        with card_testing.at_checkout(cart_id, ip=consents.ip_address):
             done = checkout.check_out(
-                token,
+                cart_id,
                 expected_total=body["expected_total"],
                 consents=consents,
                 user=user_of(request),

@@ -1,7 +1,7 @@
 """Orders over REST: by login, or by `Authorization: OrderToken …`. Nobody else learns that one exists."""
 
 from django.db.models import Prefetch
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,14 +13,26 @@ from orders.models import Order, OrderLine
 from shop.api import client_ip
 from shop.api.idempotency import run_once
 from shop.api.permissions import Public
+from shop.api.schema import HOLDER, refusals
 from shop.clock import reading
 from shop.exceptions import NotFound
 
-_TOKEN = OpenApiParameter(
-    "Authorization",
-    str,
-    OpenApiParameter.HEADER,
-    description="`OrderToken …`, as the checkout and every mail give it; not needed when signed in.",
+_PAYMENT_REFUSALS = refusals(
+    {
+        404: ("not_found",),
+        409: ("not_payable", "out_of_stock", "payment_in_progress", "idempotency_key_in_use"),
+        422: ("payment_refused", "idempotency_key_reused"),
+        503: ("payment_unavailable", "payments_not_configured"),
+    }
+)
+_CANCEL_REFUSALS = refusals(
+    {
+        400: ("invalid", "unknown_field"),
+        404: ("not_found",),
+        409: ("not_payable", "payment_in_progress", "idempotency_key_in_use"),
+        422: ("payment_refused", "idempotency_key_reused"),
+        503: ("payment_unavailable", "payments_not_configured"),
+    }
 )
 
 
@@ -52,7 +64,7 @@ class OrderView(APIView):
     permission_classes = (Public,)
 
     @extend_schema(
-        operation_id="order_retrieve", summary="See an order", parameters=[_TOKEN], responses=schemas.OrderOut
+        operation_id="order_retrieve", summary="See an order", auth=HOLDER, responses=schemas.OrderOut
     )
     def get(self, request: Request, reference: str) -> Response:
         return Response(views_of.order(held_order(request, reference)))
@@ -60,14 +72,15 @@ class OrderView(APIView):
 
 class OrderPaymentView(APIView):
     permission_classes = (Public,)
+    takes_idempotency_key = True
 
     @extend_schema(
         operation_id="order_payment",
         summary="Pay an order that waits for payment",
-        description="Renews the hold of its stock. Takes an `Idempotency-Key` header.",
-        parameters=[_TOKEN],
+        description="Renews the hold of its stock.",
+        auth=HOLDER,
         request=None,
-        responses=schemas.PaymentAnswerOut,
+        responses={200: schemas.PaymentAnswerOut, **_PAYMENT_REFUSALS},
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
@@ -85,13 +98,14 @@ class OrderPaymentView(APIView):
 
 class OrderCancelView(APIView):
     permission_classes = (Public,)
+    takes_idempotency_key = True
 
     @extend_schema(
         operation_id="order_cancel",
         summary="Cancel an order that is not paid",
-        parameters=[_TOKEN],
+        auth=HOLDER,
         request=schemas.ReasonSerializer,
-        responses=schemas.OrderOut,
+        responses={200: schemas.OrderOut, **_CANCEL_REFUSALS},
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
@@ -114,7 +128,7 @@ class OrderRefreshView(APIView):
     @extend_schema(
         operation_id="order_refresh",
         summary="Ask Stripe how the payment stands, as the return page does",
-        parameters=[_TOKEN],
+        auth=HOLDER,
         request=None,
         responses=schemas.OrderOut,
     )

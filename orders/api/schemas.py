@@ -6,6 +6,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orders.models import Order
 from orders.models.cart import RefillUnit
 from shop.api.fields import (
     MoneySerializer,
@@ -186,9 +187,9 @@ class OrderShippingOut(serializers.Serializer):
 
 class OrderOut(serializers.Serializer):
     reference = serializers.CharField()
-    status = serializers.CharField()
-    payment_status = serializers.CharField()
-    fulfilment_status = serializers.CharField()
+    status = serializers.ChoiceField(choices=Order.Status.choices)
+    payment_status = serializers.ChoiceField(choices=Order.PaymentStatus.choices)
+    fulfilment_status = serializers.ChoiceField(choices=Order.FulfilmentStatus.choices)
     is_test = serializers.BooleanField()
     email = serializers.CharField()
     currency = serializers.CharField()
@@ -203,8 +204,8 @@ class OrderOut(serializers.Serializer):
 
 
 class PaymentOut(serializers.Serializer):
-    kind = serializers.CharField(help_text='"elements"')
-    client_secret = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["elements"])
+    client_secret = serializers.CharField(help_text="For stripe.js: what a browser needs to pay.")
     publishable_key = serializers.CharField()
 
 

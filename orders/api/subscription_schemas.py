@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from orders.api.schemas import AddressSerializer, RefillSerializer
 from orders.models import BillingCycle, Refill, SavedCard, Subscription
+from orders.models.cart import RefillUnit
 from shop.api.fields import MoneySerializer, StrictCharField, StrictIntegerField, StrictSerializer, money
 
 
@@ -16,7 +17,7 @@ class ListQuery(serializers.Serializer):
 
 
 class NothingSerializer(StrictSerializer):
-    """An empty body: the verb says it all."""
+    """An empty body."""
 
 
 class PauseSerializer(StrictSerializer):
@@ -58,7 +59,7 @@ class CardOut(serializers.Serializer):
 
 
 class IntervalOut(serializers.Serializer):
-    unit = serializers.CharField()
+    unit = serializers.ChoiceField(choices=RefillUnit.choices)
     count = serializers.IntegerField()
 
 
@@ -70,7 +71,7 @@ class NextRefillOut(serializers.Serializer):
 
 class SubscriptionOut(serializers.Serializer):
     reference = serializers.CharField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=Subscription.Status.choices)
     sku = serializers.CharField()
     product_name = serializers.CharField()
     variant_name = serializers.CharField()
@@ -101,7 +102,7 @@ class ParcelItemOut(serializers.Serializer):
 
 class ParcelOut(serializers.Serializer):
     reference = serializers.CharField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=Refill.Status.choices)
     charge_at = serializers.DateTimeField(
         allow_null=True, help_text="Null while it waits for you, or is over."
     )

@@ -75,7 +75,9 @@ class SubscriptionView(APIView):
 
 
 class VerbView(APIView):
-    """One verb on one subscription; the answer is the subscription as it is then."""
+    """Answers with the subscription as it is then."""
+
+    takes_idempotency_key = True
 
     permission_classes = (IsAuthenticated,)
 

@@ -6,11 +6,13 @@ from orders.api import carts, orders
 
 urlpatterns = [
     path("carts", carts.CartListView.as_view(), name="cart-list"),
-    path("carts/<str:token>", carts.CartView.as_view(), name="cart"),
-    path("carts/<str:token>/lines", carts.CartLineListView.as_view(), name="cart-lines"),
-    path("carts/<str:token>/lines/<int:line_id>", carts.CartLineView.as_view(), name="cart-line"),
-    path("carts/<str:token>/shipping-methods", carts.ShippingMethodListView.as_view(), name="cart-shipping"),
-    path("carts/<str:token>/checkout", carts.CheckoutView.as_view(), name="cart-checkout"),
+    path("carts/<str:cart_id>", carts.CartView.as_view(), name="cart"),
+    path("carts/<str:cart_id>/lines", carts.CartLineListView.as_view(), name="cart-lines"),
+    path("carts/<str:cart_id>/lines/<int:line_id>", carts.CartLineView.as_view(), name="cart-line"),
+    path(
+        "carts/<str:cart_id>/shipping-methods", carts.ShippingMethodListView.as_view(), name="cart-shipping"
+    ),
+    path("carts/<str:cart_id>/checkout", carts.CheckoutView.as_view(), name="cart-checkout"),
     path("orders/<str:reference>", orders.OrderView.as_view(), name="order"),
     path("orders/<str:reference>/payment", orders.OrderPaymentView.as_view(), name="order-payment"),
     path("orders/<str:reference>/cancel", orders.OrderCancelView.as_view(), name="order-cancel"),

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+from django.utils.translation import gettext as _
+
 from catalog import usage
 from catalog.cautions import cautions_for
 from catalog.models import Variant
 from orders import addresses, links
 from orders.models import Order, OrderLineComponent, StripeRefund
+from orders.models.cart import interval_in_words
 from shop.mail.outbox import Letter
 from shop.money import format_money
 
@@ -87,7 +90,7 @@ def _about(order: Order) -> dict[str, object]:
             "name": f"{line.product_name}, {line.variant_name}",
             "quantity": line.quantity,
             "amount": show(line.gross if order.tax_included else line.net),
-            "refill": f"every {line.refill_count} {line.refill_unit}s" if line.refill_unit else "",
+            "refill": interval_in_words(line.refill_count, line.refill_unit),
         }
         for line in order.lines.all()
     ]
@@ -97,8 +100,9 @@ def _about(order: Order) -> dict[str, object]:
         "rows": rows,
         "shipping": show(order.shipping_total),
         "discount": show(order.discount_total) if order.discount_total else "",
-        "tax": show(order.tax_total),
+        "tax": show(order.tax_total) if order.tax_total else "",
+        "tax_name": next((line.tax_name for line in order.lines.all() if line.tax_name), _("Tax")),
         "total": show(order.total),
-        "address": addresses.lines(order.shipping_address),
+        "address": addresses.lines(order.shipping_address, locale=order.locale),
         "url": links.order_url(order),
     }

@@ -150,7 +150,7 @@ def _about(refill: Refill) -> dict[str, object]:
         "rows": rows,
         "total": _total(refill),
         "card": str(refill.card) if refill.card else "",
-        "address": addresses.lines(refill.shipping_address),
+        "address": addresses.lines(refill.shipping_address, locale=refill.customer.locale),
         "is_test": order.is_test if order else False,
         "url": links.order_url(order) if order else "",
     }

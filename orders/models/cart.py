@@ -15,6 +15,15 @@ class RefillUnit(models.TextChoices):
     MONTH = "month"
 
 
+def interval_in_words(count: int | None, unit: str | None) -> str:
+    """Return how often a refill comes: "every 4 weeks", also where it is kept as 28 days; "" for never."""
+    if not count or not unit:
+        return ""
+    if unit == RefillUnit.DAY and count % 7 == 0:
+        count, unit = count // 7, RefillUnit.WEEK.value
+    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+
+
 def new_token() -> str:
     """Return 192 unguessable bits as text."""
     return secrets.token_urlsafe(24)

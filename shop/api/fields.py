@@ -11,7 +11,9 @@ from shop.money import format_money
 
 
 class StrictSerializer(serializers.Serializer):
-    """Refuses fields it does not know: a client-sent price must not be ignored silently."""
+    """Fields that are not listed are refused."""
+
+    # A client-sent price must not be ignored silently.
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
@@ -52,7 +54,7 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 class MoneySerializer(serializers.Serializer):
-    """Money in an answer: minor units, currency, and text for people."""
+    """An amount of money."""
 
     amount = serializers.IntegerField(help_text="Minor units (pence, cents).")
     currency = serializers.CharField(help_text="ISO 4217 code.")

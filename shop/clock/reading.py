@@ -23,6 +23,11 @@ def now() -> datetime:
     return timezone.now() + _offset()
 
 
+def is_moved() -> bool:
+    """Say whether the shop's clock shows another time than the real one."""
+    return settings.CLOCK_CAN_MOVE and bool(_offset())
+
+
 def _offset() -> timedelta:
     key = str(connection.settings_dict["NAME"])
     read_at, offset = _kept.get(key, (0.0, timedelta(0)))

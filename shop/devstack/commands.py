@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from shop.devstack import environment, postgres, programs, supervisor
 from shop.devstack.ownership import Ownership
-from shop.devstack.processes import foreground
+from shop.devstack.processes import foreground, foreground_process
 from shop.devstack.project import LOCAL, StackError, say
 from shop.devstack.servers import Servers
 from shop.devstack.virtualenv import VirtualEnvironment
@@ -55,10 +55,10 @@ def manage(venv: VirtualEnvironment, caller: Mapping[str, str], arguments: Seque
 def one_process(venv: VirtualEnvironment, caller: Mapping[str, str], name: str) -> int:
     """Run web, worker or beat at this terminal, on the caller's servers, the running stack's, or its own."""
     port = environment.choose_web_port(caller) if name == "web" else None
-    if port:
-        say(f"The web will answer at {environment.web_values(caller, port)['BASE_URL']}")
+    at = f" at {environment.web_values(caller, port)['BASE_URL']}" if port else ""
+    say(f"Starting the {name}{at} … Ctrl-C ends it.")
     return _on_servers(
-        venv, caller, lambda env: programs.command(name, venv, env), web_port=port, prepared=True
+        venv, caller, lambda env: programs.command(name, venv, env), web_port=port, is_process=True
     )
 
 
@@ -68,7 +68,7 @@ def devstripe(venv: VirtualEnvironment, caller: Mapping[str, str]) -> int:
     values = environment.stripe_values(port)
     base_url = caller.get("BASE_URL") or f"http://127.0.0.1:{caller.get('PORT', environment.FIRST_WEB_PORT)}"
     argv = [str(venv.python), "-m", "shop.devstripe", "--port", str(port)]
-    argv += ["--store", str(LOCAL / "devstripe.sqlite3"), "--webhook-url", f"{base_url}/webhooks/stripe"]
+    argv += ["--store", str(environment.stripe_store(caller)), "--webhook-url", f"{base_url}/webhooks/stripe"]
     argv += ["--webhook-secret", values["STRIPE_WEBHOOK_SECRETS"]]
     LOCAL.mkdir(exist_ok=True)
     say(environment.export_lines(values))
@@ -104,26 +104,28 @@ def _on_servers(
     command: Callable[[Mapping[str, str]], list[str]],
     *,
     web_port: int | None = None,
-    prepared: bool = False,
+    is_process: bool = False,
 ) -> int:
     """Run a command in the foreground with the servers it needs, whoever runs them.
 
-    `web_port` is set when the command is a web of its own.
+    `web_port` is set when the command is a web of its own; `is_process` when it stays until it is ended.
     """
+    run = foreground_process if is_process else foreground
     owner = Ownership()
     port = web_port or int(caller.get("PORT", environment.FIRST_WEB_PORT))
     if environment.brings_everything(caller):
         env = Servers(venv, caller, web_port=port).env
-        return foreground(command(env), env)
+        return run(command(env), env)
     with owner.claim() as is_ours:
         if not is_ours:
             env = _joined(owner, caller, web_port)
-            return foreground(command(env), env)
+            return run(command(env), env)
         with supervisor.until_stopped(), _servers(venv, caller, owner, web_port=port) as servers:
             # a database that the caller brings is theirs to migrate
-            if prepared and "DATABASE_URL" not in caller:
+            if is_process and "DATABASE_URL" not in caller:
                 supervisor.prepare(venv, servers.env)
-            return foreground(command(servers.env), servers.env)
+                servers.preparation.remember()
+            return run(command(servers.env), servers.env)
     return 130
 
 

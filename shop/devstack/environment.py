@@ -1,5 +1,6 @@
 """The environment that every process of the stack gets, and the ports that it names."""
 
+import hashlib
 import os
 import secrets
 import shlex
@@ -13,6 +14,8 @@ from shop.devstack.project import LOCAL, ROOT, StackError
 FIRST_WEB_PORT = 8000
 LAST_WEB_PORT = 8099
 WEBHOOK_SECRET = "whsec_devstripe"
+# without compiled files every start would compile the same thousand modules again
+NOT_FOR_CHILDREN = frozenset({"PYTHONDONTWRITEBYTECODE"})
 
 
 def parse_env(text: str) -> dict[str, str]:
@@ -58,7 +61,8 @@ def callers_environment(
 ) -> dict[str, str]:
     """Return the real environment laid over the `.env` file; an empty value counts as not set."""
     from_file = read_env_file(env_file) if env_file else {}
-    return {key: value for key, value in {**from_file, **real}.items() if value}
+    given = {**from_file, **real}
+    return {key: value for key, value in given.items() if value and key not in NOT_FOR_CHILDREN}
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -158,6 +162,14 @@ def stripe_values(port: int) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
         "STRIPE_JS_URL": f"http://127.0.0.1:{port}/v3/",
     }
+
+
+def stripe_store(caller: Mapping[str, str], folder: Path = LOCAL) -> Path:
+    """Return where devstripe keeps its books: one file for each database, since the two must agree."""
+    if "DATABASE_URL" not in caller:
+        return folder / "devstripe.sqlite3"
+    name = hashlib.sha256(caller["DATABASE_URL"].encode()).hexdigest()[:12]
+    return folder / f"devstripe-{name}.sqlite3"
 
 
 def secret_key(path: Path) -> str:

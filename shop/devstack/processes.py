@@ -111,6 +111,31 @@ class Service:
             time.sleep(0.02)
 
 
+def foreground_process(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run a server at this terminal until it ends or Ctrl-C or TERM ask it to; then the code is 0.
+
+    It runs in a session of its own and is asked by TERM, which ends Python quietly at any moment of its
+    start; Ctrl-C itself would show a traceback of whatever is being imported. A second Ctrl-C kills.
+    """
+    child = subprocess.Popen(argv, env=env, cwd=ROOT, start_new_session=True, preexec_fn=dying_with_us())
+    asked: list[int] = []
+
+    def ask(signum: int, _: object) -> None:
+        if asked and signum == signal.SIGINT:
+            os.killpg(child.pid, signal.SIGKILL)
+        elif child.poll() is None:
+            child.terminate()
+        asked.append(signum)
+
+    handlers = {signum: signal.signal(signum, ask) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = child.wait()
+    finally:
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+    return 0 if asked else (code if code >= 0 else 128 - code)
+
+
 def foreground(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run a command at this terminal and return its exit code.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from shop.devstack import environment, postgres, privileges
+from shop.devstack.preparation import Preparation
 from shop.devstack.processes import Service
 from shop.devstack.project import LOCAL, StackError
 from shop.devstack.virtualenv import VirtualEnvironment
@@ -62,6 +63,8 @@ class Servers:
         key = caller.get("SECRET_KEY") or environment.secret_key(folder / "secret_key")
         self.values["SECRET_KEY"] = key
         self.env = {**caller, **self.values, "PYTHONUNBUFFERED": "1"}
+        self.stripe_store = environment.stripe_store(caller, folder)
+        self.preparation = Preparation(folder)
         self._wanted = list(self._choose(caller))
 
     @property
@@ -101,6 +104,7 @@ class Servers:
             privileges.unprivileged(),
             throwaway=self.throwaway,
         )
+        self.preparation = Preparation(self.folder, cluster)
         return cluster.service(self.log("postgres")), cluster.is_ready
 
     def _valkey(self) -> Service:
@@ -111,7 +115,7 @@ class Servers:
         return Service("valkey", argv, self.env, self.log("valkey"), cwd=self.folder)
 
     def _devstripe(self) -> Service:
-        store = ":memory:" if self.throwaway else str(self.folder / "devstripe.sqlite3")
+        store = ":memory:" if self.throwaway else str(self.stripe_store)
         options = {
             "port": str(self.ports.devstripe),
             "store": store,

@@ -115,12 +115,17 @@ class WholeStack:
         The servers are up already.
         """
         web, *others = self.services
-        # beside the preparation: both spend seconds on imports; nobody hears of the web before it is ready
-        self._start(web)
-        prepare(self.venv, self.env)
-        asking = self._ask_for_addresses()
+        # beside the preparation where it has nothing to migrate: both spend seconds on imports
+        is_prepared = self.servers.preparation.is_done()
+        if is_prepared:
+            self._start(web)
+        else:
+            say("Preparing the database …")
+        addresses = prepare(self.venv, self.env, "--addresses")
+        self.servers.preparation.remember()
+        if not is_prepared:
+            self._start(web)
         self._wait_for_web()
-        addresses = asking.communicate()[0].strip()
         # last, so that on a small machine they don't take the processor from the web's start
         for service in others:
             self._start(service)
@@ -142,17 +147,6 @@ class WholeStack:
     def _start(self, service: Service) -> None:
         self.watches.append(Watch(service))
         service.start()
-
-    def _ask_for_addresses(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            programs.manage(self.venv, "show_addresses"),
-            env=self.env,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=dying_with_us(),
-        )
 
     def _wait_for_web(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -178,13 +172,19 @@ def web_says(base_url: str) -> str:
         connection.close()
 
 
-def prepare(venv: VirtualEnvironment, env: Mapping[str, str]) -> None:
-    """Migrate, and load the sample data into an empty database.
+def prepare(venv: VirtualEnvironment, env: Mapping[str, str], *options: str) -> str:
+    """Migrate, and load the sample data into an empty database; return what that printed.
 
     :raises StackError: if that fails.
     """
     done = subprocess.run(
-        programs.manage(venv, "prepare_stack"), env=env, cwd=ROOT, preexec_fn=dying_with_us()
+        programs.manage(venv, "prepare_stack", *options),
+        env=env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=dying_with_us(),
     )
     if done.returncode != 0:
-        raise StackError("The database could not be prepared: see the lines above.")
+        raise StackError(f"{done.stdout}The database could not be prepared: see the lines above.")
+    return done.stdout.strip("\n")

@@ -3,9 +3,11 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from shop.admin import ReadOnlyAdmin, ShopAdmin, register, time_column
+from shop.admin import ReadOnlyAdmin, ShopAdmin, counted, register, time_column
 from shop.clock import reading
 from shop.mail import outbox
 from shop.mail.models import OutboxMessage, SuppressedAddress
@@ -20,10 +22,15 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     search_prefixes = {"to__istartswith": str, "subject_key__startswith": str}
     search_help_text = "An e-mail address, or what the mail is about: order:K7MPW2…"
     actions = ("send_now",)
-    exclude = ("html",)
+    exclude = ("html", "text")
+    readonly_fields = ("words",)
 
     created = time_column("created_at", "written")
     sent = time_column("sent_at", "sent")
+
+    @admin.display(description="text")
+    def words(self, message: OutboxMessage) -> SafeString:
+        return format_html('<pre style="white-space: pre-wrap">{}</pre>', message.text)
 
     @display(description="status", ordering="status", label=STATUS_COLOURS)
     def status_badge(self, message: OutboxMessage) -> str:
@@ -32,7 +39,7 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     @admin.action(description="Try to send now", permissions=["view"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
         count = outbox.send_now(queryset.values_list("pk", flat=True), at=reading.now())
-        self.message_user(request, f"{count} mails that waited are tried now.")
+        self.message_user(request, f"{counted(count, 'mail')} to try now.")
 
 
 @register(SuppressedAddress)

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from email.utils import formataddr, parseaddr
 from smtplib import SMTPException
 
 from django.conf import settings
@@ -64,12 +65,18 @@ def _send(message: OutboxMessage) -> None:
     mail = EmailMultiAlternatives(
         subject=message.subject,
         body=message.text,
-        from_email=settings.DEFAULT_FROM_EMAIL,
+        from_email=_sender(),
         to=[message.to],
         headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"},
     )
     mail.attach_alternative(message.html, "text/html")
     mail.send()
+
+
+def _sender() -> str:
+    """Return the sender under the shop's name, unless the setting names another."""
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return formataddr((name or settings.SHOP_NAME, address))
 
 
 def _try_later(message: OutboxMessage, error: Exception, at: datetime) -> None:

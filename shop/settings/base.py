@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
+from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -41,6 +42,7 @@ INSTALLED_APPS = [
     "shop.api",
     "shop.accounts",
     "shop.storefront",
+    "shop.backoffice",
     "catalog",
     "orders",
     "content",
@@ -90,6 +92,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["shop.formats"]
 SHOP_TIME_ZONE = env.str("SHOP_TIME_ZONE", "Europe/London")
 
 STATIC_URL = "static/"
@@ -218,9 +221,25 @@ REST_FRAMEWORK = {
 API_MAX_BODY_BYTES = 256 * 1024
 API_MAX_JSON_DEPTH = 32
 
+API_DESCRIPTION = f"""Products, carts, checkout, orders, refills and articles of the shop.
+
+Money is in minor units. Lists come in cursor pages. Every refusal is a problem document with a stable `code`.
+
+**From a cart to a paid order.** Create a cart, add lines, set e-mail, `shipping_address` and
+`shipping_method`, then check out with `expected_total` (the cart's `totals.total.amount`) and the consents.
+The answer holds the order, its `token` (send it as `Authorization: OrderToken …`; a cart needs only its
+id) and `payment`.
+
+**Paying.** Load stripe.js from `{STRIPE_JS_URL}` (on a local stack: our double's stand-in) and call it as at
+Stripe: `Stripe(payment.publishable_key).elements({{clientSecret: payment.client_secret}})`, mount a `payment`
+element, then `confirmPayment`. Test card: 4242 4242 4242 4242, any date to come, any code;
+4000 0000 0000 0002 is declined. A webhook settles the order; `POST orders/{{reference}}/refresh` does not
+wait for it.
+"""
+
 SPECTACULAR_SETTINGS = {
     "TITLE": f"{SHOP_NAME} API",
-    "DESCRIPTION": "Products, carts, checkout, orders, refills and articles of the shop.",
+    "DESCRIPTION": API_DESCRIPTION,
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -230,6 +249,27 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "orders.models.Order.Status",
+        "PaymentStatus": "orders.models.Order.PaymentStatus",
+        "FulfilmentStatus": "orders.models.Order.FulfilmentStatus",
+        "SubscriptionStatus": "orders.models.Subscription.Status",
+        "RefillStatus": "orders.models.Refill.Status",
+        "RefillUnit": "orders.models.cart.RefillUnit",
+        "ProductKind": "catalog.models.Product.Kind",
+        "Availability": "catalog.api.representations.BEST_FIRST",
+    },
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "OrderToken": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Authorization",
+                "description": "`OrderToken …`: the word, a space, and the `token` that the checkout gave.",
+            }
+        }
+    },
 }
 
 # --- security -----------------------------------------------------------------------------------------------
@@ -257,10 +297,29 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- admin --------------------------------------------------------------------------------------------------
+# The storefront's sea green, #3b6a66, from pale to dark.
+SEA_GREEN = {
+    "50": "#f1f7f5",
+    "100": "#dfebe7",
+    "200": "#c1d8d2",
+    "300": "#98bdb5",
+    "400": "#6b9b93",
+    "500": "#4d7f78",
+    "600": "#3b6a66",
+    "700": "#315653",
+    "800": "#2a4644",
+    "900": "#253b39",
+    "950": "#132221",
+}
 UNFOLD = {
     "SITE_TITLE": SHOP_NAME,
     "SITE_HEADER": SHOP_NAME,
     "SITE_SYMBOL": "spa",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("shop/art/mark.svg")}
+    ],
+    "COLORS": {"primary": SEA_GREEN},
+    "DASHBOARD_CALLBACK": "shop.backoffice.dashboard.show",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {"show_search": False, "navigation": "shop.navigation.sidebar"},

@@ -16,6 +16,7 @@ from catalog import inventory, pricing
 from orders import carts, links, shipping
 from orders.carts import CartView
 from orders.models import Cart, CartLine
+from orders.models.cart import interval_in_words
 from orders.totals import QuotedLine
 from shop.clock import reading
 from shop.exceptions import ShopError
@@ -150,7 +151,9 @@ def _intervals(line: CartLine) -> list[tuple[str, str, bool]]:
     own = (line.refill_unit, line.refill_count)
     if line.refill_unit and line.refill_count and own not in values:
         values.append((line.refill_unit, line.refill_count))
-    choices = [(f"{unit}:{count}", f"every {count} {unit}s", (unit, count) == own) for unit, count in values]
+    choices = [
+        (f"{unit}:{count}", interval_in_words(count, unit), (unit, count) == own) for unit, count in values
+    ]
     return [("once", "just once", line.refill_unit is None), *choices]
 
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 from email.utils import parseaddr
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 from shop.clock import reading
@@ -21,6 +22,12 @@ def terms(request: HttpRequest) -> HttpResponse:
     country = baskets.market_of(request).country
     context = {"seller": markets.seller_in(country), "terms_version": settings.TERMS_VERSION}
     return render(request, "storefront/terms.html", context)
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Lead browsers that ask for the old address to the shop's mark."""
+    return HttpResponsePermanentRedirect(static("shop/art/mark.svg"))
 
 
 @require_safe

@@ -7,9 +7,10 @@ from django.core.validators import RegexValidator
 
 from catalog.usage import CADENCES_DAYS, Method, UsageGuide
 from orders.carts import MAX_QUANTITY, Refill
+from orders.models.cart import interval_in_words
 
 INTERVALS_WEEKS = [days // 7 for days in CADENCES_DAYS]
-INTERVAL_CHOICES = [(weeks, f"every {weeks} weeks") for weeks in INTERVALS_WEEKS]
+INTERVAL_CHOICES = [(weeks, interval_in_words(weeks, "week")) for weeks in INTERVALS_WEEKS]
 USUAL_INTERVAL_WEEKS = 4
 ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line, without control characters.")
 
@@ -117,7 +118,7 @@ class CheckoutForm(forms.Form):
         "phone": "shipping tel",
     }
     HINTS = {
-        "email": "For your confirmation and the parcel's tracking. Nothing else.",
+        "email": "For your confirmation and what concerns this order. Nothing else.",
         "phone": "Only for the courier.",
         "region": "Two letters, for the United States.",
     }

@@ -2,18 +2,16 @@
 
 from dataclasses import dataclass
 
-from babel import Locale
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from orders import shipping
+from orders import addresses, shipping
 from orders.models import SellerIdentity, ShippingZone
 from orders.shipping import NotShippedThere
 
 COOKIE = "market"
 COOKIE_SALT = "storefront.market"
 COOKIE_AGE_S = 365 * 24 * 3600
-_NAMES = Locale("en", "GB").territories
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def countries() -> list[tuple[str, str]]:
 
 def country_name(code: str) -> str:
     """Return a country's English name, or its code where there is none."""
-    return _NAMES.get(code, code)
+    return addresses.country_name(code)
 
 
 def seller_in(country: str) -> SellerIdentity | None:

@@ -12,7 +12,7 @@ from orders import addresses, checkout, settlement, stripe_gateway
 from orders.models import BillingCycle, Order, OrderEvent, Subscription
 from shop.clock import reading
 from shop.exceptions import ShopError
-from shop.storefront import baskets, markets
+from shop.storefront import baskets
 from shop.storefront.held import held_order
 
 REFRESH_S = 4
@@ -48,8 +48,8 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
         "state": state,
         "refresh_s": REFRESH_S if state in {"waiting", "processing"} else 0,
         "lines": order.lines.order_by("position"),
-        "shipping_address": _address(order.shipping_address),
-        "billing_address": _address(order.billing_address),
+        "shipping_address": addresses.lines(order.shipping_address),
+        "billing_address": addresses.lines(order.billing_address),
         "timeline": _timeline(order),
         "refills": _refills(order),
         "can_cancel": order.status == Order.Status.PENDING and not order.is_paid and state != "processing",
@@ -100,11 +100,6 @@ def _state(order: Order, *, is_waiting: bool) -> str:
     if payment.intent_status == "requires_payment_method" and payment.last_decline_code:
         return "declined"
     return "waiting" if is_waiting else "unpaid"
-
-
-def _address(address: dict[str, str]) -> list[str]:
-    named = {**address, "country": markets.country_name(address.get("country", ""))}
-    return addresses.lines(named)
 
 
 def _timeline(order: Order) -> list[dict[str, Any]]:

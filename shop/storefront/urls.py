@@ -20,6 +20,7 @@ urlpatterns = [
     *article_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
+    path("favicon.ico", fixed.favicon, name="favicon"),
     path("robots.txt", fixed.robots, name="robots"),
     path(".well-known/security.txt", fixed.security, name="security"),
 ]

@@ -2,12 +2,23 @@
 
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from shop.devstack import checks, environment, ownership, postgres, privileges, supervisor, virtualenv
+from shop.devstack import (
+    checks,
+    environment,
+    ownership,
+    postgres,
+    preparation,
+    privileges,
+    project,
+    supervisor,
+    virtualenv,
+)
 from shop.devstack.processes import Service
 from shop.devstack.project import StackError
 from shop.devstack.servers import answers, throwaway_folder
@@ -77,6 +88,67 @@ def test_a_stripe_of_the_callers_own_is_left_alone(name):
     values = environment.stack_values({name: "theirs"}, PORTS)
 
     assert [key for key in values if key.startswith("STRIPE_")] == []
+
+
+def test_each_database_of_the_callers_own_has_its_own_books_at_the_local_stripe(tmp_path):
+    mine = environment.stripe_store({}, tmp_path)
+    theirs, others = (
+        environment.stripe_store({"DATABASE_URL": f"postgres://ci/{name}"}, tmp_path) for name in "ab"
+    )
+
+    assert mine == tmp_path / "devstripe.sqlite3"
+    assert len({mine, theirs, others}) == 3
+
+
+def test_children_may_keep_their_compiled_files():
+    caller = environment.callers_environment({"PYTHONDONTWRITEBYTECODE": "1", "A": "1"}, env_file=None)
+
+    assert caller == {"A": "1"}
+
+
+def test_a_cluster_is_prepared_until_it_or_its_migrations_are_others(tmp_path):
+    data, migrations = tmp_path / "postgres", tmp_path / "shop" / "migrations"
+    for folder in (data, migrations):
+        folder.mkdir(parents=True)
+    (data / "PG_VERSION").touch()
+    (migrations / "0001_initial.py").touch()
+    cluster = postgres.Cluster(tmp_path, data, 5001, privileges.unprivileged())
+    state = preparation.Preparation(tmp_path, cluster, root=tmp_path)
+
+    states = [state.is_done()]
+    state.remember()
+    states.append(state.is_done())
+    (migrations / "0002_more.py").touch()
+    states.append(state.is_done())
+    state.remember()
+    os.utime(data / "PG_VERSION", (1, 1))
+    states.append(state.is_done())
+
+    assert states == [False, True, False, False]
+    assert not preparation.Preparation(tmp_path).is_done(), "a database of the caller's is never known"
+
+
+def test_a_process_that_is_asked_to_end_while_it_starts_says_nothing():
+    lines = (
+        "import os, signal, sys, time",
+        "from shop.devstack.processes import foreground_process",
+        "signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))",
+        "signal.setitimer(signal.ITIMER_REAL, 0.5)",
+        "sys.exit(foreground_process([sys.executable, '-c', 'import time; time.sleep(30)'], os.environ))",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, timeout=20)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_python_without_django_is_told_which_one_to_use():
+    argv = [sys.executable, "-S", "-E", "manage.py", "check"]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=project.ROOT)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        'This Python has no Django: use `.venv/bin/python manage.py …` or `make manage ARGS="…"`.'
+    ]
 
 
 def test_a_port_that_is_taken_is_refused_when_asked_for_and_passed_over_when_not(monkeypatch):

@@ -98,7 +98,7 @@ def test_the_estimator_answers_without_a_script(client: Client) -> None:
     shown = page(client, f"/products/flakes?size={sku}&method=foot&dose=150&sessions=3&people=1")
 
     assert "lasts about <strong>15 days</strong>" in shown
-    assert "2 × every 28 days" in shown
+    assert "2 × every 4 weeks" in shown
     assert "Add 2 × every 4 weeks" in shown
 
 

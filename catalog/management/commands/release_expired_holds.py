@@ -13,4 +13,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         released = inventory.release_expired(at=reading.now())
-        self.stdout.write(f"Released {released} expired holds.")
+        self.stdout.write(f"Released {released} expired {'hold' if released == 1 else 'holds'}.")

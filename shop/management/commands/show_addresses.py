@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 
 from content import links
 from content.models import Article
+from shop.clock import reading
 from shop.management.commands.load_sample_data import DEMO_STAFF_EMAIL, DEMO_STAFF_PASSWORD
 
 CENTRAL_ARTICLE = "magnesium-flakes-and-oil-what-is-known"
@@ -28,6 +29,9 @@ class Command(BaseCommand):
             rows.append(("Article preview", f"{base}{links.preview_path(article)}"))
         if not settings.STRIPE_API_BASE.startswith("https://api.stripe.com"):
             rows.append(("Payments (test double)", f"{settings.STRIPE_API_BASE}/"))
+        if reading.is_moved():
+            moved = 'moved; `make manage ARGS="move_clock --reset"` brings it back'
+            rows.append(("The shop's clock", f"{reading.now():%-d %b %Y, %H:%M} UTC ({moved})"))
         width = max(len(name) for name, _ in rows)
         for name, address in rows:
             self.stdout.write(f"  {name:<{width}}  {address}")

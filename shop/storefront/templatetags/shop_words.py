@@ -5,9 +5,15 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import apnumber
+from django.templatetags.static import static
 from django.utils import dateformat
 
+from catalog.models import Product
+from orders.models.cart import interval_in_words
+from orders.subscriptions import schedule
 from shop.money import format_money
+from shop.storefront import art
 
 register = template.Library()
 
@@ -16,6 +22,12 @@ register = template.Library()
 def money(amount: int | None, currency: str) -> str:
     """Return minor units for people: `{{ 1250|money:"GBP" }}` is £12.50; nothing where there is no amount."""
     return "" if amount is None else format_money(amount, currency)
+
+
+@register.filter
+def drawing(product: Product) -> str:
+    """Return the address of a product's drawing."""
+    return static(art.drawing_of(product))
 
 
 @register.filter
@@ -33,9 +45,19 @@ def moment(value: datetime) -> str:
 @register.filter
 def every(count: int | None, unit: str | None) -> str:
     """Return an interval in words: `{{ 4|every:"week" }}` is "every 4 weeks", and one is "every week"."""
-    if not count or not unit:
-        return ""
-    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+    return interval_in_words(count, unit)
+
+
+@register.filter
+def every_days(count: int) -> str:
+    """Return an interval of days in words: 28 is "every 4 weeks", 10 is "every 10 days"."""
+    return interval_in_words(count, "day")
+
+
+@register.filter
+def reminder(count: int, unit: str) -> str:
+    """Return how long before a charge we write, by the interval: `{{ 4|reminder:"week" }}` is "five days"."""
+    return f"{apnumber(schedule.reminder_days(unit, count))} days"
 
 
 @register.filter

@@ -15,4 +15,4 @@ class Command(BaseCommand):
         sent = 0
         while batch := delivery.deliver_due(at=reading.now()):
             sent += batch
-        self.stdout.write(f"{sent} mails sent.")
+        self.stdout.write(f"{sent} {'mail' if sent == 1 else 'mails'} sent.")

@@ -1,0 +1,106 @@
+"""Staff's first page: what waits for a person today, each a number that leads to its list."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from catalog import inventory
+from orders.admin.payments import declined_payments
+from orders.models import Order, Refill
+from shop.admin import site
+from shop.clock import reading
+from shop.mail.models import OutboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A number, what it counts, and the list that shows the same rows."""
+
+    title: str
+    hint: str
+    count: int
+    link: str
+    is_urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    title: str
+    hint: str
+    rows: Callable[[datetime], QuerySet[Any]]
+    filters: dict[str, str]
+    is_urgent: bool = False
+
+
+def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add to the admin's index what this person may see of it. One query a number."""
+    return {**context, "tasks": list(tasks_for(request, at=reading.now()))}
+
+
+def tasks_for(request: HttpRequest, *, at: datetime) -> Iterator[Task]:
+    """Yield the numbers whose lists this person may open."""
+    for kind in KINDS:
+        rows = kind.rows(at)
+        if not site._registry[rows.model].has_view_permission(request):
+            continue
+        meta = rows.model._meta
+        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+        count = rows.count()
+        link = f"{address}?{urlencode(kind.filters)}"
+        yield Task(kind.title, kind.hint, count, link, is_urgent=kind.is_urgent and count > 0)
+
+
+def orders_to_pack(at: datetime) -> QuerySet[Order]:
+    """Paid orders that stand and have not left; one that waits for a review is not packed."""
+    return Order.objects.filter(
+        status=Order.Status.PLACED,
+        payment_status=Order.PaymentStatus.PAID,
+        fulfilment_status=Order.FulfilmentStatus.UNFULFILLED,
+        review_reason="",
+    )
+
+
+def orders_to_review(at: datetime) -> QuerySet[Order]:
+    """Orders where what Stripe says and what was agreed differ."""
+    return Order.objects.exclude(review_reason="")
+
+
+def refills_in_trouble(at: datetime) -> QuerySet[Refill]:
+    """Refills whose card was declined, or whose bank wants its customer."""
+    return Refill.objects.filter(status__in=[Refill.Status.DUNNING, Refill.Status.ACTION_REQUIRED])
+
+
+def unsent_mails(at: datetime) -> QuerySet[OutboxMessage]:
+    """Mails that were given up, or whose sending failed and is tried again."""
+    return OutboxMessage.objects.filter(
+        status__in=[OutboxMessage.Status.PENDING, OutboxMessage.Status.FAILED], attempts__gt=0
+    )
+
+
+KINDS = (
+    _Kind(
+        "Orders to pack", "paid, nothing of it sent yet", orders_to_pack,
+        {
+            "status__exact": "placed", "payment_status__exact": "paid",
+            "fulfilment_status__exact": "unfulfilled", "review": "none",
+        },
+    ),
+    _Kind("Orders to review", "not packed until looked at", orders_to_review, {"review": "waiting"}, True),
+    _Kind("Declined payments", "of orders that still wait", declined_payments, {"declined": "waiting"}),
+    _Kind(
+        "Refills in dunning", "declined, or the bank wants its customer", refills_in_trouble,
+        {"status__in": "dunning,action_required"},
+    ),
+    _Kind("Low stock", "at or under the reorder point", inventory.low_levels, {"level": "low"}, True),
+    _Kind("Lots near their end", "sold for 60 days more at most", inventory.ending_lots, {"ends": "soon"}),
+    _Kind(
+        "Mails not sent", "failed once or more; see the error", unsent_mails,
+        {"status__in": "pending,failed", "attempts__gt": "0"}, True,
+    ),
+)  # fmt: skip

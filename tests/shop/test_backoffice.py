@@ -1,0 +1,97 @@
+"""Staff's first page: numbers that lead to the lists behind them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.http import HttpRequest
+from django.test import Client
+from django.urls import reverse
+
+from catalog.models import StockLevel
+from orders.models import Order, Refill
+from shop.accounts.models import User
+from shop.backoffice import dashboard
+from shop.clock import reading
+from shop.mail.models import OutboxMessage
+from tests.factories.catalog import make_variant
+from tests.factories.orders import make_customer, make_order, make_paid_order, make_subscription
+
+
+@pytest.fixture
+def busy_day(db: None) -> None:
+    """One row for every number, and beside each a row that does not count."""
+    variant = make_variant(stock=50)
+    make_paid_order(variant=variant)
+    make_paid_order(variant=variant, fulfilment_status=Order.FulfilmentStatus.FULFILLED)
+    make_paid_order(variant=variant, review_reason="The amounts differ.")
+    payment = make_order(variant=variant).payment
+    payment.last_decline_code = "generic_decline"
+    payment.save()
+    customer = make_customer()
+    make_subscription(make_paid_order(variant=variant, status=Order.Status.CANCELLED), customer)
+    Refill.objects.update(status=Refill.Status.DUNNING)
+    short = make_variant(stock=2, reorder_point=5)
+    lot = short.lots.get()
+    lot.best_before_on = reading.now().date() + timedelta(days=short.min_remaining_life_days + 10)
+    lot.save()
+    now = reading.now()
+    for number, attempts in ((1, 2), (2, 0)):
+        OutboxMessage.objects.create(
+            kind="refund", subject_key=f"order:{number}", to="ada@shop.example", subject="Refund", text="-",
+            html="-", message_id=f"<{number}@shop.example>", next_attempt_at=now, created_at=now,
+            attempts=attempts,
+        )  # fmt: skip
+
+
+def request_of(user: User) -> HttpRequest:
+    request = HttpRequest()
+    request.user = user
+    return request
+
+
+def test_every_number_counts_what_its_list_shows(
+    busy_day: None, admin_client: Client, admin_user: User
+) -> None:
+    tasks = list(dashboard.tasks_for(request_of(admin_user), at=reading.now()))
+
+    assert {task.title: task.count for task in tasks} == {
+        "Orders to pack": 1,
+        "Orders to review": 1,
+        "Declined payments": 1,
+        "Refills in dunning": 1,
+        "Low stock": 1,
+        "Lots near their end": 1,
+        "Mails not sent": 1,
+    }
+    for task in tasks:
+        answer = admin_client.get(task.link)
+        assert answer.status_code == 200, task.title
+        assert answer.context["cl"].result_count == task.count, task.title
+
+
+def test_the_first_page_stays_within_twelve_queries(
+    busy_day: None, admin_client: Client, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    with django_assert_max_num_queries(12):
+        page = admin_client.get(reverse("admin:index")).content.decode()
+
+    assert "Orders to pack" in page
+
+
+def test_staff_see_only_numbers_of_what_they_may_open(busy_day: None) -> None:
+    packer = User.objects.create_user("packer@shop.example", "-", is_staff=True)
+    packer.user_permissions.add(Permission.objects.get(codename="view_stocklevel"))
+
+    tasks = list(dashboard.tasks_for(request_of(packer), at=reading.now()))
+
+    assert [task.title for task in tasks] == ["Low stock"]
+    assert StockLevel.objects.count() == 2
+
+
+def test_the_old_address_of_the_icon_leads_to_the_mark(client: Client) -> None:
+    answer = client.get("/favicon.ico")
+
+    assert (answer.status_code, answer["Location"]) == (301, "/static/shop/art/mark.svg")
