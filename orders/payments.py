@@ -14,7 +14,6 @@ from orders import stripe_gateway as gateway
 from orders.models import Customer, Order, Payment, PaymentAttempt, SavedCard
 from orders.stripe_gateway import Intent, Mood
 from shop.exceptions import Unavailable, Unprocessable
-from shop.money import format_money
 
 CLOCK_SLACK = timedelta(minutes=10)
 # The error code of an attempt to create an intent for a customer who was deleted at Stripe.
@@ -45,7 +44,9 @@ def start(order: Order, *, saves_card: bool, at: datetime) -> Payment:
         order=order, currency=order.currency, amount=order.total, saves_card=saves_card, created_at=at
     )
     if order.customer is None or order.customer.stripe_customer_id:
-        attempts.write(payment, 1, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
+        payment.opening = attempts.write(
+            payment, 1, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at
+        )
     return payment
 
 
@@ -259,7 +260,9 @@ def _create_intent(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
 
 
 def _create_once(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
-    attempt = attempts.begin(payment, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
+    attempt, payment.opening = payment.opening, None
+    if attempt is None:
+        attempt = attempts.begin(payment, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
     if at - attempt.started_at > attempts.KEY_HOLDS_FOR:
         found = _find_at_stripe(payment, since=attempt.started_at)
         if found is not None:
@@ -286,9 +289,6 @@ def _create_once(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
     with transaction.atomic(durable=True):
         adopt(payment, intent.id)
         attempts.finish(attempt, attempts.Outcome.OK, at=at)
-        amount = format_money(payment.amount, payment.currency)
-        words = f"Payment of {amount} opened at Stripe."
-        lifecycle.note(payment.order, "payment_opened", words, at=at, intent=intent.id)
     return intent
 
 

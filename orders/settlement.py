@@ -129,7 +129,7 @@ def refund_refused(refund_id: int, code: str, *, at: datetime) -> None:
         refund.failure_reason = code[:64]
         refund.save(update_fields=["status", "failure_reason"])
         amount = format_money(refund.amount, refund.currency)
-        lifecycle.note(order, "refund_failed", f"Stripe refused the refund of {amount}: {code}.", at=at)
+        lifecycle.note(order, "refund_refused", f"Stripe refused the refund of {amount}: {code}.", at=at)
         lifecycle.flag_for_review(order, f"refund of {amount} refused: {code}", at=at)
         reason = f"Stripe refused a refund of {amount}: {code}"
         outbox.alert_staff(emails.staff_review(order, reason), at=at)

@@ -44,8 +44,8 @@ def _event(payload: Any) -> Event:
     """Thin events (`v2.core.event`) name a related object where others hold a copy of theirs; some have
     neither. Source: https://docs.stripe.com/event-destinations#thin-events
     """
-    if not isinstance(payload, dict) or not _word(payload.get("id"), 80):
-        raise ValueError("an event has an id")
+    if not isinstance(payload, dict) or not (_word(payload.get("id"), 80) and _word(payload.get("type"), 80)):
+        raise ValueError("an event has an id and a type")
     about = _part(_part(payload, "data"), "object") or _part(payload, "related_object")
     intent = about.get("payment_intent")
     facts = {key: payload.get(key) for key in ("created", "api_version", "livemode")}

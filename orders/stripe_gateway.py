@@ -232,7 +232,8 @@ def read_event(body: bytes, signature: str) -> stripe_events.Event:
             return stripe_events.parse(body)
         except stripe.SignatureVerificationError:
             continue
-        except (ValueError, RecursionError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
+            # TypeError: a signature that is not ASCII cannot be compared.
             raise ForgedEvent("not an event") from error
     raise ForgedEvent("no secret matches")
 

@@ -27,6 +27,9 @@ class Payment(models.Model):
     # When the reconciler last read the intent at Stripe.
     checked_at = models.DateTimeField(null=True, blank=True)
 
+    # The attempt that was written along with this row, for the process that wrote both.
+    opening: "PaymentAttempt | None" = None
+
     class Meta:
         db_table = "orders_payment"
         ordering = ["-id"]

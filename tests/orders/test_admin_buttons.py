@@ -37,7 +37,7 @@ def desk(staff: User) -> Client:
 def nudged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Mails that a worker was woken for."""
     woken: list[int] = []
-    monkeypatch.setattr(tasks.deliver_message, "delay", woken.append)
+    monkeypatch.setattr(tasks.deliver_message, "apply_async", lambda args, **_: woken.append(*args))
     return woken
 
 
@@ -235,7 +235,9 @@ def test_a_mail_that_waits_for_tomorrow_is_tried_now(desk: Client, nudged: list[
 
 def test_an_event_is_worked_off_again(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[int] = []
-    monkeypatch.setattr("orders.tasks.process_webhook_event.delay", woken.append)
+    monkeypatch.setattr(
+        "orders.tasks.process_webhook_event.apply_async", lambda args, **_: woken.append(*args)
+    )
     event = make_event()
 
     desk.post(

@@ -444,8 +444,7 @@ def test_an_order_tells_of_everything_that_its_payment_went_through(
     kinds = list(order.events.values_list("kind", flat=True))
 
     assert kinds == [
-        "placed", "payment_opened", "declined", "payment_requires_action", "paid", "refund_requested",
-        "refund_refused",
+        "placed", "declined", "payment_requires_action", "paid", "refund_requested", "refund_refused", "review",
     ]  # fmt: skip
     assert OutboxMessage.objects.filter(kind="staff_review").count() == 1
 

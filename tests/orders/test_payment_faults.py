@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from orders import checkout, payments, reconciler, stripe_gateway
+from orders import attempts, checkout, payments, reconciler, stripe_gateway
 from orders.models import Order, PaymentAttempt
 from shop.clock import reading
 from tests.factories.catalog import make_variant
@@ -173,7 +173,7 @@ def test_nothing_is_opened_for_an_order_that_ended_meanwhile(
     late = Order.objects.select_related("payment", "customer").get()
     checkout.cancel(Order.objects.get(), reason="changed my mind", actor=None, at=till.at)
 
-    with pytest.raises(payments.OrderEnded):
+    with pytest.raises(attempts.OrderEnded):
         payments.open_intent(late, at=till.at, mood=stripe_gateway.TILL)
 
     assert not Order.objects.get().payment.stripe_payment_intent_id

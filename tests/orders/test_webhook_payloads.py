@@ -34,19 +34,9 @@ def _post(body: bytes, **headers: str) -> Any:
         b"\xff",
         b"[" * 100_000,
         b"1" * 5000,
-        b'{"id":"e1","type":"x","data":[]}',
-        b'{"id":"e2","type":"x","data":{"object":[1]}}',
-        b'{"id":"e3","type":"x","data":{"object":"s"}}',
-        b'{"id":"e4","type":"x","data":{"object":{"payment_intent":3}}}',
         b'{"id":"e5","type":"x","created":NaN}',
-        b'{"id":"e6","type":"x","created":1e999}',
-        b'{"id":"e7","type":"x","api_version":"\\u0000"}',
-        b'{"id":"e8\\u0000","type":"x"}',
-        b'{"id":"e9","type":"x\\u0000"}',
-        b'{"id":"e10","type":"x","data":{"object":{"id":"\\u0000"}}}',
         b'{"id":"e11\\ud800","type":"x"}',
         b'{"id":"e12","type":"x","livemode":"\\ud800"}',
-        b'{"id":"e13","type":"x","data":{"object":{"payment_intent":{"id":"\\u0000"}}}}',
     ],
     ids=lambda body: repr(body[:60]),
 )
@@ -55,6 +45,26 @@ def test_what_is_no_event_is_refused(body: bytes) -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_signature")
     assert not WebhookEvent.objects.exists()
+
+
+@pytest.mark.parametrize("body", [
+        b'{"id":"e1","type":"x","data":[]}',
+        b'{"id":"e2","type":"x","data":{"object":[1]}}',
+        b'{"id":"e3","type":"x","data":{"object":"s"}}',
+        b'{"id":"e4","type":"x","data":{"object":{"payment_intent":3}}}',
+        b'{"id":"e6","type":"x","created":1e999}',
+        b'{"id":"e7","type":"x","api_version":"\\u0000"}',
+        b'{"id":"e8\\u0000","type":"x"}',
+        b'{"id":"e9","type":"x\\u0000"}',
+        b'{"id":"e10","type":"x","data":{"object":{"id":"\\u0000"}}}',
+        b'{"id":"e13","type":"x","data":{"object":{"payment_intent":{"id":"\\u0000"}}}}',
+], ids=lambda body: repr(body[:60]))  # fmt: skip
+def test_a_part_that_makes_no_sense_counts_as_nothing(body: bytes) -> None:
+    answer = _post(body)
+
+    assert answer.status_code == 200
+    event = WebhookEvent.objects.get()
+    assert (event.object_id, event.payload["payment_intent"]) == ("", "")
 
 
 @pytest.mark.parametrize(

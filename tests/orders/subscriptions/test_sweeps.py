@@ -87,7 +87,6 @@ def test_a_lost_cancellation_of_a_refill_is_sent_again(charged: Routine, stripe_
         ("create_intent", "ok"),
         ("confirm", "refused"),
         ("cancel", "ok"),
-        ("cancel", "refused"),
     ]
     assert (order.status, order.payment_status) == ("cancelled", "unpaid")
     assert stripe_side.charges_of(order.reference) == []
