@@ -32,7 +32,7 @@ class OrderEnded(Conflict):
 
 
 class AlreadyThere(Exception):
-    """What was to be created exists: a twin was faster."""
+    """Somebody was faster: what was to be created exists, or the money is here already."""
 
 
 class AttemptUnresolved(Conflict):
@@ -73,7 +73,8 @@ def begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime)
     """Commit an attempt before its call; an unresolved one of the same kind is handed back instead.
 
     :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
-    :raises AlreadyThere: if somebody else has created meanwhile what this attempt would create again.
+    :raises AlreadyThere: if somebody else has created meanwhile what this attempt would create again, or the
+        money has come.
     :raises OrderEnded: if the order has ended meanwhile, and nothing may be asked for it any more.
     """
     last = payment.attempts.order_by("-number").first()
@@ -91,6 +92,9 @@ def _begin_locked(payment: Payment, kind: str, request: dict[str, Any], *, at: d
     order = Order.objects.select_for_update().get(pk=payment.order_id)
     row = Payment.objects.select_for_update().get(pk=payment.pk)
     payment.stripe_payment_intent_id = row.stripe_payment_intent_id
+    if row.succeeded_at is not None:
+        # Nobody looks at an attempt again once the money has come: none is begun.
+        raise AlreadyThere
     last = row.attempts.order_by("-number").first()
     if last is not None and last.outcome in UNRESOLVED:
         if last.kind == kind:

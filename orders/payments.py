@@ -88,24 +88,12 @@ def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
     attempts.resolve(order.payment, intent, at=at)
     if intent.status not in attempts.WAITING_FOR_A_CARD:
         return intent
-    params = {"payment_method": card.stripe_payment_method_id, "off_session": True}
-    payment = order.payment
-    attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at)
-    if at - attempt.started_at > attempts.KEY_HOLDS_FOR:
-        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code="never_arrived")
-        attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at)
     try:
-        return attempts.run(
-            attempt,
-            lambda: gateway.confirm_intent(
-                intent.id, attempt.request, key=attempt.idempotency_key, mood=gateway.BACKGROUND
-            ),
-            at=at,
-        )
+        return _confirm(order.payment, intent, card, at=at)
     except gateway.OutcomeUnknown as error:
         raise _unavailable(order) from error
-    except gateway.Refused:
-        return _retrieve(payment, mood=gateway.BACKGROUND)
+    except (gateway.Refused, attempts.AlreadyThere):
+        return _retrieve(order.payment, mood=gateway.BACKGROUND)
 
 
 def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
@@ -130,7 +118,7 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
         )
     except gateway.OutcomeUnknown as error:
         raise _unavailable(order) from error
-    except gateway.Refused:
+    except (gateway.Refused, attempts.AlreadyThere):
         return _retrieve(payment, mood=mood)
 
 
@@ -175,6 +163,20 @@ def record(payment: Payment, intent: Intent, *, at: datetime) -> None:
             "succeeded_at",
             "amount_received",
         ]
+    )
+
+
+def _confirm(payment: Payment, intent: Intent, card: SavedCard, *, at: datetime) -> Intent:
+    params = {"payment_method": card.stripe_payment_method_id, "off_session": True}
+    attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at)
+    if at - attempt.started_at > attempts.KEY_HOLDS_FOR:
+        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code="never_arrived")
+        attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at)
+    key = attempt.idempotency_key
+    return attempts.run(
+        attempt,
+        lambda: gateway.confirm_intent(intent.id, attempt.request, key=key, mood=gateway.BACKGROUND),
+        at=at,
     )
 
 

@@ -177,3 +177,21 @@ def test_nothing_is_opened_for_an_order_that_ended_meanwhile(
         payments.open_intent(late, at=till.at, mood=stripe_gateway.TILL)
 
     assert not Order.objects.get().payment.stripe_payment_intent_id
+
+
+@pytest.mark.django_db
+def test_a_cancel_that_comes_after_the_money_begins_no_attempt(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_variant(sku="FLK")
+    placed = till.order(("FLK", 1))
+    late = Order.objects.get()
+    till.stripe.pay(placed["payment"]["client_secret"])
+    till.settle()
+    monkeypatch.setattr(stripe_gateway, "cancel_intent", _silent)
+
+    intent = checkout.cancel(late, reason="changed my mind", actor=None, at=reading.now())
+
+    assert intent is not None
+    assert intent.status == "succeeded"
+    assert not PaymentAttempt.objects.filter(kind="cancel").exists()
