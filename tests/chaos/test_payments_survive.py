@@ -23,7 +23,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Campaign, 
         pytest.skip("the drill needs the servers that DATABASE_URL and REDIS_URL name")
     folder: Path = tmp_path_factory.mktemp("chaos")
     with running(folder, seed=SEED) as stack:
-        campaign = Campaign(stack, SEED, RUNS, customers=4, seconds_between_kills=(3.0, 5.0), refills=False)
+        campaign = Campaign(stack, SEED, RUNS, customers=4, seconds_between_kills=(0.4, 1.2), refills=False)
         yield campaign, campaign.run()
 
 

@@ -126,7 +126,7 @@ def test_a_refund_that_stripe_refuses_is_told_to_staff(till: Till, monkeypatch: 
     assert (refund.status, refund.failure_reason) == ("failed", "balance_insufficient")
     assert refunds.waiting_ids() == []
     assert "balance_insufficient" in order.review_reason
-    assert order.events.filter(kind="refund_failed").count() == 1
+    assert order.events.filter(kind="refund_refused").count() == 1
     assert OutboxMessage.objects.filter(kind="staff_review").count() == 1
     assert not OutboxMessage.objects.filter(kind="refund").exists(), "the customer is told of no money"
     assert (order.payment_status, refunds.refundable(order.payment)) == ("paid", order.total)
