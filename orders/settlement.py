@@ -32,6 +32,8 @@ from shop.money import format_money
 
 logger = logging.getLogger(__name__)
 
+# Stripe refuses these because the money went back another way, such as its dashboard: told, nothing stops.
+ALREADY_BACK = frozenset({"amount_too_large", "charge_already_refunded"})
 # While a bank makes up its mind the stock waits this long at a time.
 PROCESSING_HOLD = timedelta(days=7)
 
@@ -130,7 +132,8 @@ def refund_refused(refund_id: int, code: str, *, at: datetime) -> None:
         refund.save(update_fields=["status", "failure_reason"])
         amount = format_money(refund.amount, refund.currency)
         lifecycle.note(order, "refund_refused", f"Stripe refused the refund of {amount}: {code}.", at=at)
-        lifecycle.flag_for_review(order, f"refund of {amount} refused: {code}", at=at)
+        if code not in ALREADY_BACK:
+            lifecycle.flag_for_review(order, f"refund of {amount} refused: {code}", at=at)
         reason = f"Stripe refused a refund of {amount}: {code}"
         outbox.alert_staff(emails.staff_review(order, reason), at=at)
 
