@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 
 from django.db.models import F, Q
 
@@ -168,7 +169,7 @@ def find_refunds(*, at: datetime, everything: bool = False) -> int:
     Looks at the latest hundred, or at `everything`; a refund of nobody we know counts each time.
     """
     try:
-        listed = list(stripe_gateway.list_newest_refunds(everything=everything))
+        listed = list(islice(stripe_gateway.list_refunds_since(None), None if everything else 100))
     except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused, ShopError) as error:
         logger.warning("refunds made at Stripe wait for the next sweep: %s", error)
         return 0

@@ -211,14 +211,6 @@ def created_since(since: datetime | None) -> dict[str, Any]:
     return {} if since is None else {"created": {"gte": int(since.timestamp())}}
 
 
-def list_newest_refunds(*, everything: bool = False) -> Iterator[Refund]:
-    """Yield the account's latest 100 refunds, or all of them, newest first."""
-    params: Any = {"limit": 100}
-    page = _call(lambda: _client(BACKGROUND).v1.refunds.list(params))
-    for found in page.auto_paging_iter() if everything else page.data:
-        yield _refund(found)
-
-
 def read_event(body: bytes, signature: str) -> stripe_events.Event:
     """Return the event of a webhook request whose signature matches one of our secrets.
 

@@ -268,10 +268,3 @@ def run_verb(request: HttpRequest, verb: Callable[[], Any], success: str) -> boo
         return False
     messages.success(request, success)
     return True
-
-
-def back_to(request: HttpRequest, fallback: str) -> HttpResponse:
-    """Return to the page that the button was on."""
-    referer = request.headers.get("Referer", "")
-    same_host = referer.startswith(f"{request.scheme}://{request.get_host()}/")
-    return redirect(referer if same_host else fallback)
