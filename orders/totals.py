@@ -4,7 +4,6 @@ Where prices include tax: Σ gross + shipping = total, and the tax is what is co
 Σ net + shipping + tax = total.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -61,19 +60,6 @@ class Quote:
     tax_total: int
     total: int
     tax_included: bool
-
-    @property
-    def weight_g(self) -> int:
-        return weight_of([line.priced for line in self.lines])
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of every amount: the quote that was shown is the quote that is placed."""
-        parts = [
-            f"{line.priced.variant.pk}:{line.priced.quantity}:{line.gross}:{line.tax}" for line in self.lines
-        ]
-        text = "|".join([self.currency, *parts, str(self.shipping_amount), str(self.total)])
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def weight_of(lines: Sequence[PricedLine]) -> int:
