@@ -21,6 +21,7 @@ from catalog.inventory.counting import adjust, count, receive_count, restock
 from catalog.inventory.fulfilment import consume
 from catalog.inventory.ledger import (
     LotMismatch,
+    LotNotOnSale,
     LotRequired,
     LotTooOld,
     NotAllocated,
@@ -52,6 +53,7 @@ __all__ = [
     "LOW_STOCK_UNITS",
     "Difference",
     "LotMismatch",
+    "LotNotOnSale",
     "LotRequired",
     "LotTooOld",
     "NotAllocated",
