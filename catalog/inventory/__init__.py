@@ -48,10 +48,12 @@ from catalog.inventory.reservations import (
     renew_hold,
     reserve,
 )
+from catalog.inventory.stocktake import Found, Place, StockMoved, book_stocktake, places
 
 __all__ = [
     "LOW_STOCK_UNITS",
     "Difference",
+    "Found",
     "LotMismatch",
     "LotNotOnSale",
     "LotRequired",
@@ -59,6 +61,8 @@ __all__ = [
     "NotAllocated",
     "NotEnoughStock",
     "OutOfStock",
+    "Place",
+    "StockMoved",
     "Taken",
     "adjust",
     "age_out",
@@ -66,6 +70,7 @@ __all__ = [
     "availability",
     "available_for",
     "available_of",
+    "book_stocktake",
     "consume",
     "count",
     "cover_shortage",
@@ -76,6 +81,7 @@ __all__ = [
     "lots_from",
     "low_levels",
     "pick_fefo",
+    "places",
     "quarantine",
     "recall",
     "receive_count",
