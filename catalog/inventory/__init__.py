@@ -28,6 +28,7 @@ from catalog.inventory.ledger import (
     NotEnoughStock,
     OutOfStock,
     Taken,
+    last_sale_day,
     shop_date,
 )
 from catalog.inventory.lots import (
@@ -38,10 +39,12 @@ from catalog.inventory.lots import (
     recall,
     receive_lot,
     release_lot,
+    waiting_lots,
 )
 from catalog.inventory.reservations import (
     allocate,
     cover_shortage,
+    gone_short,
     is_reserved,
     release,
     release_expired,
@@ -77,7 +80,9 @@ __all__ = [
     "demand_of",
     "differences",
     "ending_lots",
+    "gone_short",
     "is_reserved",
+    "last_sale_day",
     "lots_from",
     "low_levels",
     "pick_fefo",
@@ -95,5 +100,6 @@ __all__ = [
     "shop_date",
     "stock_state",
     "stocked",
+    "waiting_lots",
     "with_stock",
 ]

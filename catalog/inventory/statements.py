@@ -6,6 +6,7 @@ locked and looked at once would judge by what was true when it began to wait.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -61,12 +62,13 @@ def hold_anew(reference: str, quantities: Mapping[int, int], *, until: datetime,
 
     Otherwise nothing is written, and the levels are locked all the same.
     """
-    facts = {
-        "variants": list(quantities), "units": list(quantities.values()), "skus": len(quantities),
+    variants = list(quantities)
+    facts: dict[str, Any] = {
+        "variants": variants, "units": list(quantities.values()), "skus": len(quantities),
         "reference": reference, "until": until, "at": at,
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_WANTED, [facts["variants"]])
+        cursor.execute(LOCK_WANTED, [variants])
         cursor.execute(HOLD, facts)
         return bool(cursor.rowcount)
 
