@@ -40,6 +40,7 @@ def reconcile() -> None:
     reconciler.check_pending_refunds(at=at)
     reconciler.find_refunds(at=at)
     reconciler.expire_orders(at=at)
+    reconciler.end_probed_orders(at=at)
     reconciler.end_refill_orders(at=at)
 
 
