@@ -21,6 +21,7 @@ from catalog.inventory.counting import adjust, count, receive_count, restock
 from catalog.inventory.fulfilment import consume
 from catalog.inventory.ledger import (
     LotMismatch,
+    LotNotOnSale,
     LotRequired,
     LotTooOld,
     NotAllocated,
@@ -47,16 +48,21 @@ from catalog.inventory.reservations import (
     renew_hold,
     reserve,
 )
+from catalog.inventory.stocktake import Found, Place, StockMoved, book_stocktake, places
 
 __all__ = [
     "LOW_STOCK_UNITS",
     "Difference",
+    "Found",
     "LotMismatch",
+    "LotNotOnSale",
     "LotRequired",
     "LotTooOld",
     "NotAllocated",
     "NotEnoughStock",
     "OutOfStock",
+    "Place",
+    "StockMoved",
     "Taken",
     "adjust",
     "age_out",
@@ -64,6 +70,7 @@ __all__ = [
     "availability",
     "available_for",
     "available_of",
+    "book_stocktake",
     "consume",
     "count",
     "cover_shortage",
@@ -74,6 +81,7 @@ __all__ = [
     "lots_from",
     "low_levels",
     "pick_fefo",
+    "places",
     "quarantine",
     "recall",
     "receive_count",
