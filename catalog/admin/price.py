@@ -1,5 +1,6 @@
 """Prices: entered in major units, from a date; a price that was entered may only be ended or withdrawn."""
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -29,6 +30,8 @@ from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.money import format_money, to_minor
 
+# A beginning that passed while staff filled in the form means now.
+MEANS_NOW = timedelta(minutes=10)
 STATES = {"now": "success", "next": "info", "past": ""}
 
 
@@ -51,10 +54,13 @@ class PriceRules:
 
     def check_price(self, form: forms.BaseForm, data: dict[str, Any], variant: Variant) -> None:
         """Put the amount in minor units into the data, or the refusals beside their fields."""
+        at = reading.now()
+        begins = data["starts_at"] or at
+        data["starts_at"] = max(begins, at) if begins >= at - MEANS_NOW else begins
         try:
             data["amount"] = to_minor(data["price"], data["currency"])
             facts = {name: data[name] for name in ("currency", "kind", "amount", "starts_at", "ends_at")}
-            pricing.check_change(pricing.Change(variant_id=variant.pk, **facts), at=reading.now())
+            pricing.check_change(pricing.Change(variant_id=variant.pk, **facts), at=at)
         except ValueError:
             form.add_error("price", "That is more decimals than the currency has.")
         except ShopError as refusal:
@@ -111,7 +117,6 @@ class ChangePriceForm(PriceRules, forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if not self.errors:
-            data["starts_at"] = data["starts_at"] or reading.now()
             self.check_price(self, data, self.variant)
         return data
 
@@ -278,7 +283,7 @@ class PriceAdmin(ShopAdmin):
 
 
 def _change(data: dict[str, Any], variant: Variant, **facts: Any) -> Price:
-    """Enter a price. A beginning that passed while the form was open means now."""
+    """Enter a price that a form has checked a moment ago."""
     given = {name: data[name] for name in ("currency", "kind", "amount", "ends_at")}
     starts_at = max(data["starts_at"], facts["at"])
     return pricing.change_price(variant=variant, starts_at=starts_at, **given, **facts)
