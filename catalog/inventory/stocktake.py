@@ -93,9 +93,14 @@ def book_stocktake(found: Sequence[Found], *, cause: str, actor: Any, at: dateti
     different = [row for row in fresh if row.counted != row.expected]
     for row in different:
         count(
-            variant=row.place.variant, lot=row.place.lot, counted=row.counted, actor=actor, cause=cause, at=at,
+            variant=row.place.variant,
+            lot=row.place.lot,
+            counted=row.counted,
+            actor=actor,
+            cause=cause,
+            at=at,
             reason=reason,
-        )  # fmt: skip
+        )
     return len(different) + len(before)
 
 
