@@ -184,16 +184,18 @@ def _reduction(prior: int | None, amount: int) -> int | None:
     return round_half_up(Decimal(100 * (prior - amount)) / prior)
 
 
-def unit_price(amount: int, currency: str, variant: Variant) -> UnitPrice | None:
+def unit_price(amount: int, currency: str, variant: Variant, *, pieces: int = 1) -> UnitPrice | None:
     """Return the price per kilogram or litre (GBP, EUR) or per ounce or fluid ounce (USD), rounded half-up.
 
-    Units: minor units. None for goods by the piece and for bundles, whose components each show their own.
+    Units: minor units, for as many `pieces` of the variant. None for goods by the piece and for bundles,
+    whose components each show their own.
     """
     base = _unit_base(currency, variant.net_unit)
     if base is None:
         return None
     content, unit = base
-    return UnitPrice(round_half_up(Decimal(amount) * content / variant.net_content), currency, unit)
+    held = variant.net_content * pieces
+    return UnitPrice(round_half_up(Decimal(amount) * content / held), currency, unit)
 
 
 def _unit_base(currency: str, net_unit: str) -> tuple[Decimal, str] | None:

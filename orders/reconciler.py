@@ -98,6 +98,14 @@ def expire_orders(*, at: datetime) -> int:
     return len(ids)
 
 
+def settle_free_orders(*, at: datetime) -> int:
+    """Settle orders of nothing whose request died before it did; return how many there were."""
+    waiting = settlement.waiting_free_orders()
+    for order in waiting:
+        _guarded(partial(settlement.settle_free, order, at=at), f"order {order.reference}")
+    return len(waiting)
+
+
 def end_refill_orders(*, at: datetime) -> int:
     """End the unpaid orders of refills that were skipped or given up; return how many were looked at."""
     ids = billing.abandoned_ids()
