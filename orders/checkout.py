@@ -153,6 +153,12 @@ def expire(order: Order, *, at: datetime) -> Intent | None:
     return _end(order, Order.Status.EXPIRED, reason="Not paid in time.", actor=None, at=at, mood=mood)
 
 
+def end_probed(order: Order, *, at: datetime) -> Intent | None:
+    """End an order on which cards are tried out; like `cancel`."""
+    reason, mood = "Too many cards were declined.", stripe_gateway.BACKGROUND
+    return _end(order, Order.Status.CANCELLED, reason=reason, actor=None, at=at, mood=mood)
+
+
 def expired_ids(*, at: datetime, limit: int = 100) -> list[int]:
     """Return ids of pending orders whose time to pay has passed."""
     waiting = Order.objects.filter(
@@ -176,9 +182,7 @@ def _end(
         order = Order.objects.select_for_update().get(pk=order.pk)
         if order.is_paid or not lifecycle.can_end(order, target):
             return None
-        known = intent.id if intent is not None else None
-        if order.payment.stripe_payment_intent_id != known or attempts.is_opening(order.payment):
-            raise attempts.AttemptUnresolved("A payment is being opened. Try again soon.", retry_after=2)
+        attempts.refuse_another_intent(order.payment, than=intent)
         lifecycle.end(order, target, at=at, reason=reason, actor=actor)
         inventory.release(order.stock_reference, at=at)
     return None

@@ -41,6 +41,7 @@ def reconcile() -> None:
     reconciler.find_refunds(at=at)
     reconciler.settle_free_orders(at=at)
     reconciler.expire_orders(at=at)
+    reconciler.end_probed_orders(at=at)
     reconciler.end_refill_orders(at=at)
 
 

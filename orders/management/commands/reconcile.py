@@ -24,7 +24,7 @@ class Command(BaseCommand):
         found = reconciler.find_refunds(at=at, everything=options["all"])
         taken_back = reconciler.check_disputes(at=at)
         free = reconciler.settle_free_orders(at=at)
-        ended = reconciler.expire_orders(at=at)
+        ended = reconciler.expire_orders(at=at) + reconciler.end_probed_orders(at=at)
         self.stdout.write(
             f"{events} events worked off, {sent} refunds sent, {asked} payments and {refunds} refunds asked "
             f"about, {found} refunds found at Stripe, {taken_back} disputes and warnings, {free} free and "
