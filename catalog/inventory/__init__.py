@@ -28,6 +28,7 @@ from catalog.inventory.ledger import (
     NotEnoughStock,
     OutOfStock,
     Taken,
+    last_sale_day,
     lock_levels,
     lock_lots,
     shop_date,
@@ -35,7 +36,6 @@ from catalog.inventory.ledger import (
 from catalog.inventory.lots import (
     age_out,
     ending_lots,
-    last_sale_day,
     lots_from,
     quarantine,
     recall,

@@ -6,6 +6,7 @@ locked and looked at once would judge by what was true when it began to wait.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -61,7 +62,7 @@ def hold_anew(reference: str, quantities: Mapping[int, int], *, until: datetime,
 
     Otherwise nothing is written, and the levels are locked all the same.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "variants": list(quantities), "units": list(quantities.values()), "skus": len(quantities),
         "reference": reference, "until": until, "at": at,
     }  # fmt: skip
