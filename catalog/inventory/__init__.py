@@ -17,6 +17,7 @@ from catalog.inventory.availability import (
     stocked,
     with_stock,
 )
+from catalog.inventory.bulk import count_many, lock_all, present_in, receive_lots
 from catalog.inventory.counting import adjust, count, receive_count, restock
 from catalog.inventory.fulfilment import consume
 from catalog.inventory.ledger import (
@@ -32,6 +33,7 @@ from catalog.inventory.ledger import (
 from catalog.inventory.lots import (
     age_out,
     ending_lots,
+    last_sale_day,
     lots_from,
     quarantine,
     recall,
@@ -66,18 +68,23 @@ __all__ = [
     "available_of",
     "consume",
     "count",
+    "count_many",
     "cover_shortage",
     "demand_of",
     "differences",
     "ending_lots",
     "is_reserved",
+    "last_sale_day",
+    "lock_all",
     "lots_from",
     "low_levels",
     "pick_fefo",
+    "present_in",
     "quarantine",
     "recall",
     "receive_count",
     "receive_lot",
+    "receive_lots",
     "release",
     "release_expired",
     "release_lot",
