@@ -33,12 +33,12 @@ from catalog.inventory.ledger import (
 from catalog.inventory.lots import (
     age_out,
     ending_lots,
-    last_sale_day,
     lots_from,
     quarantine,
     recall,
     receive_lot,
     release_lot,
+    sold_until,
 )
 from catalog.inventory.reservations import (
     allocate,
@@ -74,7 +74,6 @@ __all__ = [
     "differences",
     "ending_lots",
     "is_reserved",
-    "last_sale_day",
     "lock_all",
     "lots_from",
     "low_levels",
@@ -92,6 +91,7 @@ __all__ = [
     "reserve",
     "restock",
     "shop_date",
+    "sold_until",
     "stock_state",
     "stocked",
     "with_stock",

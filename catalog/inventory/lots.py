@@ -143,9 +143,14 @@ def age_out(*, at: datetime) -> Taken:
 
 def last_sale_day(lot: Lot, variant: Variant) -> date | None:
     """Return the last date on which a lot may be sold; None if it has no best-before date."""
-    if lot.best_before_on is None:
+    return sold_until(lot.best_before_on, variant)
+
+
+def sold_until(best_before_on: date | None, variant: Variant) -> date | None:
+    """Return the last date on which units with this best-before date may be sold; None if they have none."""
+    if best_before_on is None:
         return None
-    return lot.best_before_on - timedelta(days=variant.min_remaining_life_days)
+    return best_before_on - timedelta(days=variant.min_remaining_life_days)
 
 
 def lots_from(supplier_lot: str) -> "QuerySet[Lot]":

@@ -110,7 +110,7 @@ class LotSheet(StockSheet):
             self._refuse_unless_same(row, lot)
             return
         arrival = self._arrival(row, variant)
-        last_day = best_before and inventory.last_sale_day(Lot(best_before_on=best_before), variant)
+        last_day = inventory.sold_until(best_before, variant)
         if arrival.release and last_day and inventory.shop_date(self.at) > last_day:
             row.refuse("released", f"It could be sold until {last_day}: leave “released” empty.")
         if row.errors:
