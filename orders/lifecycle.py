@@ -10,6 +10,7 @@ from django.db import transaction
 from orders.models import Order, OrderEvent
 from shop.accounts.models import User
 from shop.exceptions import Conflict
+from shop.mail import outbox
 from shop.transitions import advance, allowed
 
 Status = Order.Status
@@ -39,6 +40,7 @@ def mark_paid(order: Order, *, at: datetime) -> None:
         target=PaymentStatus.PAID,
         paid_at=at,
     )
+    _call_off_reminder(order, "It is paid.")
 
 
 def confirm(order: Order, *, at: datetime) -> None:
@@ -99,6 +101,12 @@ def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | N
         hold_expires_at=None,
     )
     note(order, target, reason, at=at, actor=actor)
+    _call_off_reminder(order, "The order has ended.")
+
+
+def _call_off_reminder(order: Order, reason: str) -> None:
+    """A mail about a declined card says nothing true any more once the order no longer waits for money."""
+    outbox.withdraw(kind="payment_failed", subject_key=f"order:{order.reference}", reason=reason)
 
 
 def can_end(order: Order, target: str) -> bool:

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from orders import addresses, checkout, settlement, stripe_gateway
+from orders import addresses, checkout, settlement, stripe_gateway, supplies
 from orders.models import BillingCycle, Order, OrderEvent, Subscription
 from shop.clock import reading
 from shop.exceptions import ShopError
@@ -52,6 +52,7 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
         "billing_address": addresses.lines(order.billing_address),
         "timeline": _timeline(order),
         "refills": _refills(order),
+        "supplies": supplies.supplies_of(order),
         "can_cancel": order.status == Order.Status.PENDING and not order.is_paid and state != "processing",
     }
     return render(request, "storefront/order.html", context)
