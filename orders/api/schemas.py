@@ -92,6 +92,12 @@ class ReasonSerializer(StrictSerializer):
     reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
 
 
+class OrderListQuery(serializers.Serializer):
+    status = serializers.ChoiceField(choices=Order.Status.choices, required=False)
+    payment_status = serializers.ChoiceField(choices=Order.PaymentStatus.choices, required=False)
+    fulfilment_status = serializers.ChoiceField(choices=Order.FulfilmentStatus.choices, required=False)
+
+
 # --- answers (documentation; the views build plain dicts) ---------------------------------------------------
 
 
@@ -201,6 +207,35 @@ class OrderOut(serializers.Serializer):
     placed_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
     pay_before = serializers.DateTimeField(allow_null=True, help_text="The stock is held until then.")
+
+
+class OrderItemOut(serializers.Serializer):
+    sku = serializers.CharField()
+    product_name = serializers.CharField()
+    variant_name = serializers.CharField()
+    quantity = serializers.IntegerField()
+
+
+class OrderSummaryOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.ChoiceField(choices=Order.Status.choices)
+    payment_status = serializers.ChoiceField(choices=Order.PaymentStatus.choices)
+    fulfilment_status = serializers.ChoiceField(choices=Order.FulfilmentStatus.choices)
+    is_test = serializers.BooleanField()
+    total = MoneySerializer()
+    items = OrderItemOut(many=True)
+    placed_at = serializers.DateTimeField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderPageOut(serializers.Serializer):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = OrderSummaryOut(many=True)
+
+
+class ReorderOut(CartOut):
+    left_out = ProblemOut(many=True, help_text="What could not be put into the cart, and why.")
 
 
 class PaymentOut(serializers.Serializer):
