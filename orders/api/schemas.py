@@ -26,7 +26,9 @@ class AddressSerializer(StrictSerializer):
     line1 = StrictCharField(max_length=200)
     line2 = StrictCharField(max_length=200, required=False, allow_blank=True)
     city = StrictCharField(max_length=120)
-    region = StrictCharField(max_length=8, required=False, allow_blank=True, help_text="State code (US).")
+    region = StrictCharField(
+        max_length=60, required=False, allow_blank=True, help_text="State or province; needed for the US."
+    )
     postal_code = StrictCharField(max_length=20, required=False, allow_blank=True)
     country = serializers.RegexField(r"^[A-Za-z]{2}\Z", help_text="ISO 3166-1 alpha-2.")
     phone = StrictCharField(max_length=32, required=False, allow_blank=True)
@@ -147,6 +149,12 @@ class AddressOut(serializers.Serializer):
     phone = serializers.CharField(allow_blank=True)
 
 
+class HintOut(serializers.Serializer):
+    field = serializers.CharField(help_text="Such as `shipping_address.postal_code`.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
 class CartOut(serializers.Serializer):
     id = serializers.CharField(help_text="Unguessable: whoever has it has the cart.")
     email = serializers.CharField(allow_blank=True)
@@ -159,6 +167,7 @@ class CartOut(serializers.Serializer):
     lines = CartLineOut(many=True)
     totals = TotalsOut()
     problems = ProblemOut(many=True, help_text="What keeps this cart from being ordered.")
+    hints = HintOut(many=True, help_text="What looks odd about an address. Ask; it can be ordered as it is.")
 
 
 class ShippingMethodOut(serializers.Serializer):

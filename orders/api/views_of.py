@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from catalog import pricing
-from orders import links
+from orders import address_hints, links
 from orders.carts import CartView, Problem
 from orders.models import CartLine, Order, OrderLine
 from orders.shipping import ShippingOption
@@ -38,7 +38,18 @@ def cart(found: CartView) -> dict[str, Any]:
             tax_included=quote.tax_included,
         ),
         "problems": [problem(one) for one in found.problems],
+        "hints": [
+            *_hints("shipping_address", row.shipping_address),
+            *_hints("billing_address", row.billing_address),
+        ],
     }
+
+
+def _hints(where: str, address: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        {"field": f"{where}.{hint.field}", "code": hint.code, "detail": hint.detail}
+        for hint in address_hints.hints(address)
+    ]
 
 
 def problem(found: Problem) -> dict[str, str]:
