@@ -8,12 +8,14 @@ from orders.emails.order_mails import (
     refund_sent,
     staff_review,
 )
+from orders.emails.parcels import shipped
 
 __all__ = [
     "order_confirmation",
     "paid_too_late",
     "payment_failed",
     "refund_sent",
+    "shipped",
     "staff_books",
     "staff_review",
 ]

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from django.db import models
 
-from catalog.models import Product, Variant
-from orders.emails import books, order_mails, refills, staff_mails
+from catalog.models import Lot, Product, Variant
+from orders.emails import books, order_mails, parcels, refills, staff_mails
 from orders.models import (
     Customer,
     Dispute,
@@ -22,6 +22,8 @@ from orders.models import (
     Refill,
     RefillItem,
     SavedCard,
+    Shipment,
+    ShipmentLine,
     StripeRefund,
     Subscription,
 )
@@ -104,7 +106,7 @@ def _line(
         unit_price=gross // quantity, tax_name="VAT", tax_rate=Decimal(20), net=gross - gross // 6,
         tax=gross // 6, gross=gross, refill_unit=unit, refill_count=count,
     )  # fmt: skip
-    part = OrderLineComponent(line=line, variant=variant, sku=variant.sku, quantity=quantity)
+    part = OrderLineComponent(line=line, variant=variant, sku=variant.sku, quantity=quantity, packed=quantity)
     return _with_rows(line, components=[part])
 
 
@@ -152,6 +154,24 @@ def subscription() -> Subscription:
     )  # fmt: skip
 
 
+def _shipped() -> Letter:
+    box = Shipment(
+        pk=_NO_ROW, reference="S-7QX2M9KA", order=order(), address=HOME, carrier="Royal Mail",
+        tracking_number="QX123456785GB", tracking_url="https://www.royalmail.com/track-your-item",
+        weight_g=2300, status=Shipment.Status.DISPATCHED, packed_at=AT, dispatched_at=AT,
+    )  # fmt: skip
+    flakes, oil = _flakes(), _oil()
+    lots = [
+        Lot(pk=_NO_ROW, variant=flakes, code="F2611A", best_before_on=date(2029, 9, 30)),
+        Lot(pk=_NO_ROW - 1, variant=oil, code="O2610C", best_before_on=date(2028, 10, 31)),
+    ]
+    lines = [
+        ShipmentLine(shipment=box, variant=flakes, sku=flakes.sku, lot=lots[0], quantity=2),
+        ShipmentLine(shipment=box, variant=oil, sku=oil.sku, lot=lots[1], quantity=1),
+    ]
+    return parcels.shipped(_with_rows(box, lines=lines))
+
+
 def _refund() -> Letter:
     given = order()
     payment = Payment(pk=_NO_ROW, order=given, currency="GBP", amount=given.total)
@@ -180,8 +200,7 @@ def _books() -> Letter:
     run = ReconciliationRun(pk=_NO_ROW, started_at=AT)
     row = ReconciliationDifference(
         pk=_NO_ROW, run=run, kind="amount_differs", severity="critical", subject="pi_sample", order=order(),
-        explanation="Stripe received £40.35, the payment says £4.", advice="Ask Stripe again.",
-        known_since=AT,
+        explanation="Stripe received £40.35, the payment says £4.", advice="Ask Stripe.", known_since=AT,
     )  # fmt: skip
     return books.staff_books(_with_rows(run, differences=[row]), to="staff@shop.example")
 
@@ -198,6 +217,7 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "refill_stopped": lambda: refills.refill_stopped(refill()),
     "refill_upcoming": lambda: refills.refill_upcoming(refill(), shipping=395, tax=265),
     "refund": _refund,
+    "shipped": _shipped,
     "staff_books": _books,
     "staff_dispute": _dispute,
     "staff_fraud_warning": _warning,
