@@ -188,10 +188,10 @@ def unit_price(amount: int, currency: str, variant: Variant, *, pieces: int = 1)
     """Return the price per kilogram or litre (GBP, EUR) or per ounce or fluid ounce (USD), rounded half-up.
 
     Units: minor units, for as many `pieces` of the variant. None for goods by the piece and for bundles,
-    whose components each show their own.
+    whose components each show their own, and for what costs nothing.
     """
     base = _unit_base(currency, variant.net_unit)
-    if base is None:
+    if base is None or amount == 0:
         return None
     content, unit = base
     held = variant.net_content * pieces

@@ -40,6 +40,11 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("catalog.StockReservation", "bookmark"),
         ("catalog.StockMovement", "swap_vert"),
     ),
+    "Discounts": (
+        ("orders.Discount", "percent"),
+        ("orders.DiscountCode", "confirmation_number"),
+        ("orders.OrderDiscount", "redeem"),
+    ),
     "Content": (
         ("content.Article", "article"),
         ("content.Revision", "history"),
