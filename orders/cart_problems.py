@@ -49,7 +49,7 @@ def find_problems(found: CartView) -> None:
     if not found.lines:
         problems.append(Problem("empty", "The cart is empty."))
     for variant in {line.variant_id: line.variant for line in found.lines}.values():
-        if variant.archived_at is not None or not variant.product.is_published:
+        if not variant.is_sold:
             problems.append(Problem("not_sold", "No longer sold. Remove it.", variant.sku))
     if not cart.email:
         problems.append(Problem("email_missing", "Give an e-mail address for the confirmation."))
