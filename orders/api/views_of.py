@@ -30,8 +30,7 @@ def cart(found: CartView) -> dict[str, Any]:
         "discount_codes": row.discount_codes,
         "lines": [_cart_line(line, by_line.get(line.pk), row.currency) for line in found.lines],
         "discounts": [
-            _discount(taken.label, taken.code, taken.amount + taken.shipping, row.currency)
-            for taken in quote.reductions
+            _discount(taken.label, taken.code, taken.saved, row.currency) for taken in quote.reductions
         ],
         "totals": _totals(
             row.currency,
@@ -115,7 +114,7 @@ def order(row: Order) -> dict[str, Any]:
         "currency": row.currency,
         "lines": [_order_line(line, row) for line in row.lines.all()],
         "discounts": [
-            _discount(taken.label, taken.code, taken.amount + taken.shipping_amount, row.currency)
+            _discount(taken.label, taken.code, taken.saved, row.currency)
             for taken in (row.discounts.all() if row.is_discounted else ())
         ],
         "totals": _totals(

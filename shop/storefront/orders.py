@@ -20,6 +20,7 @@ REFRESH_S = 4
 TOLD = {
     "placed": "Order written. Your items are set aside while you pay.",
     "paid": "Payment received.",
+    "free": "Nothing was left to pay.",
     "declined": "The card was declined. Nothing was charged.",
     "reinstated": "Your payment arrived late; your items were still there, so the order stands.",
     "cancelled": "Order cancelled.",
