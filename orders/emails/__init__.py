@@ -2,6 +2,14 @@
 
 from orders.emails.books import staff_books
 from orders.emails.order_mails import order_confirmation, paid_too_late, refund_sent, staff_review
-from orders.emails.parcels import shipped
+from orders.emails.parcels import recall_notice, shipped
 
-__all__ = ["order_confirmation", "paid_too_late", "refund_sent", "shipped", "staff_books", "staff_review"]
+__all__ = [
+    "order_confirmation",
+    "paid_too_late",
+    "recall_notice",
+    "refund_sent",
+    "shipped",
+    "staff_books",
+    "staff_review",
+]
