@@ -9,7 +9,9 @@ from orders.admin import (
     mail_samples,
     orders,
     payments,
+    recalls,
     regions,
+    shipments,
     subscriptions,
 )
 
@@ -22,6 +24,8 @@ __all__ = [
     "mail_samples",
     "orders",
     "payments",
+    "recalls",
     "regions",
+    "shipments",
     "subscriptions",
 ]
