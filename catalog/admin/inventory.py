@@ -17,9 +17,10 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanSwitchWid
 
 from catalog import inventory
 from catalog.admin import stock_tables
+from catalog.admin.imports import SheetButtons
 from catalog.admin.stock_buttons import LevelButtons, LotButtons, PromiseButtons, facts
 from catalog.admin.stocktake import StocktakePage
-from catalog.models import Lot, Price, RawLot, StockLevel, StockMovement, StockReservation
+from catalog.models import ImportJob, Lot, Price, RawLot, StockLevel, StockMovement, StockReservation
 from shop.admin import (
     ReadOnlyAdmin,
     ShopAdmin,
@@ -208,7 +209,9 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @register(StockLevel)
-class StockLevelAdmin(StocktakePage, LevelButtons, ReadOnlyAdmin):
+class StockLevelAdmin(StocktakePage, LevelButtons, SheetButtons, ReadOnlyAdmin):
+    sheet_kind = ImportJob.Kind.COUNTS
+    actions_list = (*StocktakePage.actions_list, *SheetButtons.actions_list)
     list_filter = (LowFilter,)
     list_display = ("sku", "product", "on_hand", "reserved", "available", "reorder_point", "more")
     list_select_related = ("variant__product",)
@@ -246,7 +249,8 @@ class StockLevelAdmin(StocktakePage, LevelButtons, ReadOnlyAdmin):
 
 
 @register(Lot)
-class LotAdmin(LotButtons, VerbAdmin):
+class LotAdmin(LotButtons, SheetButtons, VerbAdmin):
+    sheet_kind = ImportJob.Kind.LOTS
     add_form = ReceiveLotForm
     add_fields = (
         "variant", "code", "quantity", "best_before_on", "packed_on", "supplier_lot", "raw_lots", "note",
@@ -260,7 +264,7 @@ class LotAdmin(LotButtons, VerbAdmin):
     list_select_related = ("variant",)
     search_fields = ("code", "supplier_lot", "raw_lots__code", "raw_lots__supplier_lot", "variant__sku")
     autocomplete_fields = ("variant", "raw_lots")
-    actions = ("release_lots", "quarantine_lots")
+    actions = ("release_lots", "quarantine_lots", "export_selected")
 
     best_before = date_column("best_before_on", "best before")
 
