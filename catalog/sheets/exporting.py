@@ -1,10 +1,10 @@
 """Writing rows to CSV and XLSX, streamed, so that no cell runs as a formula."""
 
-import csv
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +15,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from catalog import inventory
 from catalog.models import ImportJob, Lot, Price, Product, StockLevel, Variant
 from catalog.sheets.columns import RESOURCES, names_of
+from shop import sheets
 from shop.money import to_major
 
 Kind = ImportJob.Kind
@@ -23,20 +24,11 @@ READ_AT_ONCE = 500
 BYTE_ORDER_MARK = "\ufeff"
 
 
-class Echo:
-    """A file that hands back what is written to it, for a csv.writer that streams."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def csv_lines(kind: str, rows: Iterable[Any]) -> Iterator[str]:
     """Yield the lines of a CSV file with the rows of `rows_of`."""
-    writer = csv.writer(Echo())
-    yield BYTE_ORDER_MARK + writer.writerow(names_of(kind))
     resource = RESOURCES[kind]()
-    for row in rows:
-        yield writer.writerow(resource.export_resource(row))
+    yield BYTE_ORDER_MARK
+    yield from sheets.lines(chain([names_of(kind)], (resource.export_resource(row) for row in rows)))
 
 
 def workbook(kind: str, rows: Iterable[Any]) -> Any:

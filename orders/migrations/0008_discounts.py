@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0003_movements_are_append_only'),
-        ('orders', '0006_shipments'),
+        ('orders', '0007_recalls'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
