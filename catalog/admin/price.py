@@ -211,7 +211,7 @@ class PriceAdmin(SheetButtons, ShopAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        facts = {"at": reading.now(), "actor": request.user}
+        facts: dict[str, Any] = {"at": reading.now(), "actor": request.user}
         if change:
             pricing.end_price(obj, ends_at=form.cleaned_data["ends_at"], **facts)
             return
