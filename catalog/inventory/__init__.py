@@ -22,13 +22,18 @@ from catalog.inventory.counting import adjust, count, receive_count, restock
 from catalog.inventory.fulfilment import consume
 from catalog.inventory.ledger import (
     LotMismatch,
+    LotNotOnSale,
     LotRequired,
     LotTooOld,
     NotAllocated,
     NotEnoughStock,
     OutOfStock,
     Taken,
+    last_sale_day,
+    lock_levels,
+    lock_lots,
     shop_date,
+    sold_until,
 )
 from catalog.inventory.lots import (
     age_out,
@@ -38,7 +43,6 @@ from catalog.inventory.lots import (
     recall,
     receive_lot,
     release_lot,
-    sold_until,
 )
 from catalog.inventory.reservations import (
     allocate,
@@ -46,19 +50,25 @@ from catalog.inventory.reservations import (
     is_reserved,
     release,
     release_expired,
+    release_units,
     renew_hold,
     reserve,
 )
+from catalog.inventory.stocktake import Found, Place, StockMoved, book_stocktake, places
 
 __all__ = [
     "LOW_STOCK_UNITS",
     "Difference",
+    "Found",
     "LotMismatch",
+    "LotNotOnSale",
     "LotRequired",
     "LotTooOld",
     "NotAllocated",
     "NotEnoughStock",
     "OutOfStock",
+    "Place",
+    "StockMoved",
     "Taken",
     "adjust",
     "age_out",
@@ -66,6 +76,7 @@ __all__ = [
     "availability",
     "available_for",
     "available_of",
+    "book_stocktake",
     "consume",
     "count",
     "count_many",
@@ -74,10 +85,14 @@ __all__ = [
     "differences",
     "ending_lots",
     "is_reserved",
+    "last_sale_day",
     "lock_all",
+    "lock_levels",
+    "lock_lots",
     "lots_from",
     "low_levels",
     "pick_fefo",
+    "places",
     "present_in",
     "quarantine",
     "recall",
@@ -87,6 +102,7 @@ __all__ = [
     "release",
     "release_expired",
     "release_lot",
+    "release_units",
     "renew_hold",
     "reserve",
     "restock",

@@ -53,7 +53,7 @@ def author():
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0003_movements_are_append_only"),
+        ("catalog", "0004_stock_alerts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [

@@ -1,7 +1,7 @@
 """Records of the catalogue."""
 
 from catalog.models.imports import ImportJob
-from catalog.models.inventory import Lot, RawLot, StockLevel, StockMovement, StockReservation
+from catalog.models.inventory import Lot, LowStockAlert, RawLot, StockLevel, StockMovement, StockReservation
 from catalog.models.price import Price
 from catalog.models.product import BundleComponent, Category, Product, Variant
 
@@ -10,6 +10,7 @@ __all__ = [
     "Category",
     "ImportJob",
     "Lot",
+    "LowStockAlert",
     "Price",
     "Product",
     "RawLot",
