@@ -41,6 +41,11 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("catalog.StockMovement", "swap_vert"),
         ("catalog.ImportJob", "upload_file"),
     ),
+    "Discounts": (
+        ("orders.Discount", "percent"),
+        ("orders.DiscountCode", "confirmation_number"),
+        ("orders.OrderDiscount", "redeem"),
+    ),
     "Content": (
         ("content.Article", "article"),
         ("content.Revision", "history"),
