@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
@@ -79,9 +81,9 @@ class BringForm(forms.ModelForm):
         kind: Any = self.fields["kind"]
         kind.choices = [(value, Kind(value).label.capitalize()) for value in self.kinds]
         kind.label = "What is in it"
-        kind.help_text = " ".join(
-            f"{Kind(value).label.capitalize()}: {', '.join(sheets.names_of(value))}." for value in self.kinds
-        )
+        asked = self.initial.get("kind")
+        shown = [value for value in self.kinds if asked in (None, value)]
+        kind.help_text = format_html_join(mark_safe("<br>"), "{}", ((_columns_of(one),) for one in shown))
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -90,6 +92,12 @@ class BringForm(forms.ModelForm):
         if not file.name.lower().endswith((".csv", ".xlsx")):
             raise forms.ValidationError("Bring a .csv or an .xlsx file.")
         return file
+
+
+def _columns_of(kind: str) -> str:
+    needed = sheets.REQUIRED[kind]
+    names = ", ".join(f"{name} (needed)" if name in needed else name for name in sheets.names_of(kind))
+    return f"{Kind(kind).label.capitalize()}, columns: {names}."
 
 
 @register(ImportJob)
@@ -168,8 +176,8 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return tables
 
     @display(description="status", ordering="status", label=LABELS)
-    def status_badge(self, job: ImportJob) -> tuple[str, str]:
-        return job.status, job.get_status_display()
+    def status_badge(self, job: ImportJob) -> str:
+        return job.status
 
     @display(description="new", ordering="rows_new")
     def new(self, job: ImportJob) -> int:

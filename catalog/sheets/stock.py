@@ -90,7 +90,7 @@ class LotSheet(StockSheet):
         known = self._lots(rows, variants.values())
         for row in rows:
             self._name(row)
-            if not row.get("lot"):
+            if row.get("lot") == "":
                 row.refuse("lot", "A lot has a code.")
             self.refuse_twice(row, (row.get("sku"), row.get("lot")), "lot")
             if not row.errors:
