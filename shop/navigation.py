@@ -54,6 +54,12 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("catalog.RawLot", "grain"),
         ("catalog.StockReservation", "bookmark"),
         ("catalog.StockMovement", "swap_vert"),
+        ("catalog.ImportJob", "upload_file"),
+    ),
+    "Discounts": (
+        ("orders.Discount", "percent"),
+        ("orders.DiscountCode", "confirmation_number"),
+        ("orders.OrderDiscount", "redeem"),
     ),
     "Content": (
         ("content.Article", "article"),

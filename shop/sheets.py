@@ -21,7 +21,7 @@ def safe(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
-def lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """Yield rows as lines of CSV, one at a time."""
     writer = csv.writer(Echo())
     for row in rows:

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
@@ -140,10 +140,15 @@ class OrderButtons(ParcelButtons, ModelAdmin):
     @action(description="Resend confirmation", icon="mail", permissions=["act"])
     def send_confirmation(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = _order(object_id)
-        message = get_object_or_404(_confirmations(order))
+        message = _confirmations(order).first()
+        if message is None:
+            raise Http404
 
         def verb(_: dict[str, Any]) -> str:
-            outbox.send_again(message, at=reading.now())
+            at = reading.now()
+            outbox.send_copy(message, actor=staff(request), at=at)
+            words = f"The confirmation was sent again to {message.to}."
+            lifecycle.note(order, "confirmation_resent", words, at=at, actor=staff(request))
             return f"The confirmation goes to {message.to} again."
 
         question = Question("Resend the confirmation", f"The same mail goes to {message.to} again.", "Send")
@@ -171,7 +176,8 @@ def _possible(order: Order) -> set[str]:
 
 
 def _confirmations(order: Order) -> Any:
-    return OutboxMessage.objects.filter(kind="order_confirmation", subject_key=f"order:{order.reference}")
+    rows = OutboxMessage.objects.filter(kind="order_confirmation", subject_key=f"order:{order.reference}")
+    return rows.filter(copy_of__isnull=True)
 
 
 def _refund(request: HttpRequest, order: Order, given: dict[str, Any], what: dict[str, Any]) -> str:

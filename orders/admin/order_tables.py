@@ -21,7 +21,7 @@ def tables(order: Order) -> list[Table]:
         return format_money(amount, order.currency)
 
     payment = Payment.objects.filter(order=order).first()
-    found = [_lines(order, show), _parcels(order)]
+    found = [_lines(order, show), _discounts(order, show), _parcels(order)]
     if payment is not None:
         found += [*_taken_back(payment), attempts(payment), _refunds(payment, show)]
     return [*(table for table in found if table.rows), _consents(order), _timeline(order)]
@@ -45,6 +45,21 @@ def _lines(order: Order, show: Show) -> Table:
         for line in lines
     ]
     return Table("Lines", headers, rows)
+
+
+def _discounts(order: Order, show: Show) -> Table:
+    rows = [
+        (
+            taken.label,
+            taken.code or "by itself",
+            show(taken.amount) if taken.amount else "–",
+            show(taken.shipping_amount) if taken.shipping_amount else "–",
+            when(taken.returned_at) if taken.returned_at else "counts",
+        )
+        for taken in order.discounts.all()
+    ]
+    headers = ("discount", "code", "off the goods", "off shipping", "given back")
+    return Table("Discounts", headers, rows)
 
 
 def _from_stock(line: OrderLine) -> str:

@@ -3,6 +3,7 @@
 from orders.models.books import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from orders.models.cart import Cart, CartLine
 from orders.models.customer import Consent, Customer, SavedCard
+from orders.models.discount import Discount, DiscountAmount, DiscountCode, OrderDiscount
 from orders.models.dispute import Dispute, FraudWarning
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
@@ -18,9 +19,13 @@ __all__ = [
     "Consent",
     "Customer",
     "Deployment",
+    "Discount",
+    "DiscountAmount",
+    "DiscountCode",
     "Dispute",
     "FraudWarning",
     "Order",
+    "OrderDiscount",
     "OrderEvent",
     "OrderLine",
     "OrderLineComponent",

@@ -90,6 +90,9 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
 LANGUAGE_CODE = "en-gb"
+# The languages that mails have words in; another locale's mails speak LANGUAGE_CODE, dates included.
+LANGUAGES = [("en-gb", "English")]
+LOCALE_PATHS = [BASE_DIR / "shop" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = ["shop.formats"]
@@ -197,6 +200,8 @@ CARRIERS = {
     "UPS": "https://www.ups.com/track?tracknum={number}",
     "USPS": "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}",
 }
+# Who knows tax rates: see orders.taxes.TaxService.
+TAX_SERVICE = "orders.taxes.RateRows"
 # Multiplies every rate limit: a test host that sends many requests from one address raises it.
 RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
 # How often, in how many seconds. What protects cards never fails open: see shop.api.limits.
@@ -208,6 +213,8 @@ LIMITS = {
     "payment_per_order": (10, 3600),
     "declines_per_ip": (10, 3600),
     "declines_per_order": (5, 3600),
+    "codes_per_ip": (30, 3600),
+    "codes_per_cart": (15, 3600),
 }
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)
@@ -304,6 +311,10 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- import and export --------------------------------------------------------------------------------------
+# The library's own formats. catalog.sheets does more: no cell that it writes begins like a formula.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 # --- admin --------------------------------------------------------------------------------------------------
 # The storefront's sea green, #3b6a66, from pale to dark.

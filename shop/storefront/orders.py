@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from orders import addresses, checkout, settlement, stripe_gateway
+from orders import addresses, checkout, reorder, settlement, stripe_gateway, supplies
 from orders.models import BillingCycle, Order, OrderEvent, Shipment, Subscription
 from shop.clock import reading
 from shop.exceptions import ShopError
@@ -20,6 +20,7 @@ REFRESH_S = 4
 TOLD = {
     "placed": "Order written. Your items are set aside while you pay.",
     "paid": "Payment received.",
+    "free": "Nothing was left to pay.",
     "declined": "The card was declined. Nothing was charged.",
     "reinstated": "Your payment arrived late; your items were still there, so the order stands.",
     "cancelled": "Order cancelled.",
@@ -56,6 +57,8 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
         "timeline": _timeline(order),
         "parcels": parcels_of(order),
         "refills": _refills(order),
+        "supplies": supplies.supplies_of(order),
+        "can_order_again": order.status != Order.Status.PENDING,
         "can_cancel": order.status == Order.Status.PENDING and not order.is_paid and state != "processing",
     }
     return render(request, "storefront/order.html", context)
@@ -74,6 +77,26 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
     except ShopError as error:
         messages.error(request, error.detail)
     return redirect("order", token=token)
+
+
+@require_POST
+def again(request: HttpRequest, token: str) -> HttpResponse:
+    """Put what the order held into the visitor's cart, beside what is in it, and show the cart."""
+    order, at = held_order(token), reading.now()
+    try:
+        done = reorder.order_again(
+            order, user=baskets.user_of(request), at=at, into=baskets.open_cart(request)
+        )
+    except ShopError as error:
+        messages.error(request, error.detail)
+        return redirect("order", token=token)
+    names = {line.sku: f"{line.product_name}, {line.variant_name}" for line in order.lines.all()}
+    for problem in done.left_out:
+        messages.warning(request, f"{names[problem.sku]}: {problem.detail}")
+    messages.success(request, "In your cart, at today's prices. Refills go on by themselves.")
+    response = redirect("cart")
+    baskets.remember(response, done.cart)
+    return response
 
 
 def _ask_stripe(order: Order) -> bool:
