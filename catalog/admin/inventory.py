@@ -14,7 +14,8 @@ from django.utils.html import format_html_join
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanSwitchWidget
 
 from catalog import inventory
-from catalog.models import Lot, RawLot, StockLevel, StockMovement, StockReservation
+from catalog.admin.imports import SheetButtons
+from catalog.models import ImportJob, Lot, RawLot, StockLevel, StockMovement, StockReservation
 from shop.admin import ReadOnlyAdmin, ShopAdmin, date_column, register, run_verb, time_column
 from shop.clock import reading
 from shop.exceptions import ShopError
@@ -174,7 +175,8 @@ class EndingFilter(admin.SimpleListFilter):
 
 
 @register(StockLevel)
-class StockLevelAdmin(ReadOnlyAdmin):
+class StockLevelAdmin(SheetButtons, ReadOnlyAdmin):
+    sheet_kind = ImportJob.Kind.COUNTS
     list_filter = (LowFilter,)
     list_display = ("sku", "product", "on_hand", "reserved", "available", "reorder_point", "more")
     list_select_related = ("variant__product",)
@@ -208,7 +210,8 @@ class StockLevelAdmin(ReadOnlyAdmin):
 
 
 @register(Lot)
-class LotAdmin(VerbAdmin):
+class LotAdmin(SheetButtons, VerbAdmin):
+    sheet_kind = ImportJob.Kind.LOTS
     add_form = ReceiveLotForm
     add_fields = (
         "variant", "code", "quantity", "best_before_on", "packed_on", "supplier_lot", "raw_lots", "note",
@@ -219,7 +222,7 @@ class LotAdmin(VerbAdmin):
     list_select_related = ("variant",)
     search_fields = ("code", "supplier_lot", "raw_lots__code", "raw_lots__supplier_lot", "variant__sku")
     autocomplete_fields = ("variant", "raw_lots")
-    actions = ("release_lots", "quarantine_lots")
+    actions = ("release_lots", "quarantine_lots", "export_selected")
 
     best_before = date_column("best_before_on", "best before")
 

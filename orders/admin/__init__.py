@@ -6,9 +6,12 @@ from orders.admin import (
     customers,
     discounts,
     disputes,
+    mail_samples,
     orders,
     payments,
+    recalls,
     regions,
+    shipments,
     subscriptions,
 )
 
@@ -18,8 +21,11 @@ __all__ = [
     "customers",
     "discounts",
     "disputes",
+    "mail_samples",
     "orders",
     "payments",
+    "recalls",
     "regions",
+    "shipments",
     "subscriptions",
 ]

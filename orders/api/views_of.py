@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 
 from catalog import pricing
-from orders import links
-from orders.carts import CartView
+from orders import address_hints, links
+from orders.carts import CartView, Problem
 from orders.models import CartLine, Order, OrderLine
 from orders.shipping import ShippingOption
 from orders.stripe_gateway import Intent
@@ -42,15 +42,28 @@ def cart(found: CartView) -> dict[str, Any]:
             total=quote.total,
             tax_included=quote.tax_included,
         ),
-        "problems": [
-            {
-                "code": problem.code,
-                "detail": problem.detail,
-                "sku": problem.sku,
-                "discount_code": problem.discount_code,
-            }
-            for problem in found.problems
+        "problems": [problem(one) for one in found.problems],
+        "hints": [
+            *_hints("shipping_address", row.shipping_address),
+            *_hints("billing_address", row.billing_address),
         ],
+    }
+
+
+def _hints(where: str, address: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        {"field": f"{where}.{hint.field}", "code": hint.code, "detail": hint.detail}
+        for hint in address_hints.hints(address)
+    ]
+
+
+def problem(found: Problem) -> dict[str, str]:
+    """Return what is wrong with a cart, or with an item that was to go into one."""
+    return {
+        "code": found.code,
+        "detail": found.detail,
+        "sku": found.sku,
+        "discount_code": found.discount_code,
     }
 
 
@@ -63,6 +76,29 @@ def shipping_option(option: ShippingOption) -> dict[str, Any]:
         "price": money(option.amount, currency),
         "free_over": None if option.free_over is None else money(option.free_over, currency),
         "transit_days": [option.transit_days_min, option.transit_days_max],
+    }
+
+
+def order_summary(row: Order) -> dict[str, Any]:
+    """Return an order as a line of its holder's list. Expects `lines` prefetched."""
+    return {
+        "reference": row.reference,
+        "status": row.status,
+        "payment_status": row.payment_status,
+        "fulfilment_status": row.fulfilment_status,
+        "is_test": row.is_test,
+        "total": money(row.total, row.currency),
+        "items": [
+            {
+                "sku": line.sku,
+                "product_name": line.product_name,
+                "variant_name": line.variant_name,
+                "quantity": line.quantity,
+            }
+            for line in row.lines.all()
+        ],
+        "placed_at": row.placed_at,
+        "paid_at": row.paid_at,
     }
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from orders import addresses, checkout, settlement, stripe_gateway
+from orders import addresses, checkout, reorder, settlement, stripe_gateway, supplies
 from orders.models import BillingCycle, Order, OrderEvent, Subscription
 from shop.clock import reading
 from shop.exceptions import ShopError
@@ -53,6 +53,8 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
         "billing_address": addresses.lines(order.billing_address),
         "timeline": _timeline(order),
         "refills": _refills(order),
+        "supplies": supplies.supplies_of(order),
+        "can_order_again": order.status != Order.Status.PENDING,
         "can_cancel": order.status == Order.Status.PENDING and not order.is_paid and state != "processing",
     }
     return render(request, "storefront/order.html", context)
@@ -71,6 +73,26 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
     except ShopError as error:
         messages.error(request, error.detail)
     return redirect("order", token=token)
+
+
+@require_POST
+def again(request: HttpRequest, token: str) -> HttpResponse:
+    """Put what the order held into the visitor's cart, beside what is in it, and show the cart."""
+    order, at = held_order(token), reading.now()
+    try:
+        done = reorder.order_again(
+            order, user=baskets.user_of(request), at=at, into=baskets.open_cart(request)
+        )
+    except ShopError as error:
+        messages.error(request, error.detail)
+        return redirect("order", token=token)
+    names = {line.sku: f"{line.product_name}, {line.variant_name}" for line in order.lines.all()}
+    for problem in done.left_out:
+        messages.warning(request, f"{names[problem.sku]}: {problem.detail}")
+    messages.success(request, "In your cart, at today's prices. Refills go on by themselves.")
+    response = redirect("cart")
+    baskets.remember(response, done.cart)
+    return response
 
 
 def _ask_stripe(order: Order) -> bool:

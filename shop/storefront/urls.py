@@ -19,6 +19,7 @@ urlpatterns = [
     path("pay/<str:token>", payment.pay, name="pay"),
     path("o/<str:token>", orders.show, name="order"),
     path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
+    path("o/<str:token>/again", orders.again, name="order-again"),
     *article_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),

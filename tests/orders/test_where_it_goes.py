@@ -98,21 +98,36 @@ def test_delivery_is_free_from_a_value(till: Till, value: int, delivery: int) ->
     assert cart["totals"]["shipping"]["amount"] == delivery
 
 
-@pytest.mark.parametrize(
-    ("country", "postcode"), [("GB", "10115"), ("GB", "97201"), ("US", "LS1 4AB"), ("US", "123")]
-)
-def test_a_postcode_of_another_country_is_refused_at_the_checkout(
-    till: Till, country: str, postcode: str
+@pytest.mark.parametrize("postcode", ["10115", "97201", "BT", "LS1"])
+def test_where_the_postcode_decides_the_zone_one_of_another_country_is_refused(
+    till: Till, postcode: str
 ) -> None:
     make_variant(sku="FLK", prices=EVERY)
     token = till.cart(("FLK", 1))
-    _send_to(till, token, country=country, postal_code=postcode, region="OR" if country == "US" else "")
+    _send_to(till, token, country="GB", postal_code=postcode)
 
     answer = till.check_out(token)
 
     assert answer.status_code == 400
     assert "shipping_address.postal_code" in answer.json()["errors"]
     assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("country", "postcode"), [("US", "LS1 4AB"), ("DE", "BT1 5GS"), ("FR", "97201-1234")]
+)
+def test_elsewhere_it_is_a_hint_and_changes_neither_zone_nor_tax(
+    till: Till, country: str, postcode: str
+) -> None:
+    make_variant(sku="FLK", prices=EVERY)
+    token = till.cart(("FLK", 1))
+    region = "OR" if country == "US" else ""
+    right = _send_to(till, token, country=country, postal_code="97201", region=region)
+
+    odd = _send_to(till, token, country=country, postal_code=postcode, region=region)
+
+    assert odd["hints"], "it is said"
+    assert (odd["totals"], odd["problems"]) == (right["totals"], right["problems"])
 
 
 @pytest.mark.parametrize("region", ["CA", "ca"])
