@@ -203,9 +203,9 @@ def _of(used: int, cap: int | None) -> str:
     return str(used) if cap is None else f"{used} of {cap}"
 
 
-def _rows(discount: Discount) -> Iterator[Sequence[object]]:
+def _rows(discount: Discount) -> Iterator[Sequence[str]]:
     """The codes of a discount as a table, its header first."""
     yield "code", "used", "may_be_used", "active"
     rows = DiscountCode.objects.filter(discount=discount).annotate(used_count=_USED)
     for row in rows.order_by("pk").iterator(chunk_size=1000):
-        yield row.code, row.used_count, row.max_uses or "", row.is_active
+        yield row.code, str(row.used_count), str(row.max_uses or ""), "yes" if row.is_active else "no"

@@ -56,7 +56,7 @@ class LineForm(forms.Form):
 
 
 class CodeForm(forms.Form):
-    code = forms.CharField(label="Discount code", max_length=40, validators=[ONE_LINE])
+    code = forms.CharField(label="Discount code", max_length=40, validators=ONE_LINE)
 
 
 class EstimateForm(forms.Form):
