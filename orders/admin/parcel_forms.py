@@ -67,7 +67,7 @@ class AddressForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        for name, text in cleaned.items():
+        for name, text in list(cleaned.items()):
             if any(ord(character) < 32 for character in text):
                 self.add_error(name, "One line, without control characters.")
         return cleaned
