@@ -46,7 +46,7 @@ ERRORS_KEPT = 200
 PREVIEW_KEPT = 100
 LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
-# What PostgreSQL says where somebody else holds a lock for too long: lock timeout, deadlock. Tried again soon.
+# What PostgreSQL says where a lock is held for too long: lock timeout, deadlock. Tried again soon.
 BUSY = ("55P03", "40P01")
 WAIT = timedelta(seconds=20)
 # Applied one after the other: two files whose rows come in different orders would lock each other out.
