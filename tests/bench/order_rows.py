@@ -5,7 +5,8 @@ never paid, came back, are disputed or want a look. Names, towns and postcodes a
 a common surname is as common as in life.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db import connection, models
 
@@ -235,28 +236,49 @@ RARE_SKU = "ACC-SCP-0001"
 # How the newest orders differ from the old ones, by their number in a run.
 TO_PACK, BEING_PAID = 1500, 200
 BATCH = 100_000
+TABLES = ("orders_order", "orders_order_line", "orders_payment", "orders_shipment")
 
 
 def seed(total: int) -> dict[str, int]:
     """Write orders with their lines, payments and parcels; return how many rows each table has then."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = off")
     example = make_paid_order(is_test=False)
     line, payment = example.lines.get(), example.payment
     parcel = Shipment.objects.create(
         order=example, address=HOME, weight_g=1045, carrier="Royal Mail", status="delivered", packed_at=AT,
         dispatched_at=AT,
     )  # fmt: skip
-    last = example.pk
-    for low in range(1, total + 1, BATCH):
-        high = min(low + BATCH - 1, total)
-        _copy(example, _orders(total), _people(low, high, total))
-        _copy(line, _LINE, _written(last, "CROSS JOIN generate_series(1, 1 + (o.id % 2)::int) AS p"))
-        _copy(payment, _PAYMENT, _written(last, ""))
-        _copy(parcel, _PARCEL, _written(last, "", "o.fulfilment_status = 'fulfilled'"))
-        last = Order.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    with _indexes_built_afterwards():
+        last = example.pk
+        for low in range(1, total + 1, BATCH):
+            high = min(low + BATCH - 1, total)
+            _copy(example, _orders(total), _people(low, high, total))
+            _copy(line, _LINE, _written(last, "CROSS JOIN generate_series(1, 1 + (o.id % 2)::int) AS p"))
+            _copy(payment, _PAYMENT, _written(last, ""))
+            _copy(parcel, _PARCEL, _written(last, "", "o.fulfilment_status = 'fulfilled'"))
+            last = Order.objects.order_by("-pk").values_list("pk", flat=True)[0]
     _tidy_up()
     return {model._meta.db_table: model.objects.count() for model in (Order, OrderLine, Payment, Shipment)}
+
+
+@contextmanager
+def _indexes_built_afterwards() -> Iterator[None]:
+    """Write without secondary indexes and foreign keys, as a restore of a dump does, and build them at the end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off; SET session_replication_role = replica")
+        cursor.execute(
+            "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i "
+            "WHERE i.indrelid = ANY (%s::regclass[]) "
+            "AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)",
+            [list(TABLES)],
+        )
+        indexes = cursor.fetchall()
+        for name, _ in indexes:
+            cursor.execute(f"DROP INDEX {name}")
+        yield
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        for _, definition in indexes:
+            cursor.execute(definition)
+        cursor.execute("SET session_replication_role = origin")
 
 
 def _copy(example: models.Model, changed: dict[str, str], source: str) -> None:
@@ -343,5 +365,5 @@ _PARCEL = {
 def _tidy_up() -> None:
     """Leave the tables as an autovacuum would: counted, and with nothing pending in an index."""
     with connection.cursor() as cursor:
-        for table in ("orders_order", "orders_order_line", "orders_payment", "orders_shipment"):
+        for table in TABLES:
             cursor.execute(f"VACUUM ANALYZE {table}")
