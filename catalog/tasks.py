@@ -5,7 +5,9 @@ import logging
 from celery import shared_task
 
 from catalog import inventory
+from catalog.models import ProductImage
 from shop.clock import reading
+from shop.images import pictures
 
 logger = logging.getLogger(__name__)
 
@@ -22,3 +24,9 @@ def age_out_lots() -> None:
     taken = inventory.age_out(at=reading.now())
     if taken.short:
         logger.warning("Ageing lots left allocations short: %s", ", ".join(taken.short))
+
+
+@shared_task(name="catalog.prepare_pictures")
+def prepare_pictures() -> None:
+    """Draw the files of pictures that were uploaded."""
+    pictures.prepare_waiting(ProductImage)

@@ -5,9 +5,10 @@ from django.db import models
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from catalog import usage
-from catalog.models import BundleComponent, Category, Product, Variant
+from catalog import tasks, usage
+from catalog.models import BundleComponent, Category, Product, ProductImage, Variant
 from shop.admin import ShopAdmin, register, time_column
+from shop.images.admin import PictureFormSet, PictureInline
 
 
 class KeptAdmin(ShopAdmin):
@@ -32,6 +33,15 @@ class VariantInline(TabularInline):
     fields = ("sku", "name", "net_content", "net_unit", "is_subscribable", "position")
 
 
+class ProductPictures(PictureFormSet):
+    task = tasks.prepare_pictures
+
+
+class ProductImageInline(PictureInline):
+    model = ProductImage
+    formset = ProductPictures
+
+
 @register(Product)
 class ProductAdmin(KeptAdmin):
     list_display = ("name", "code", "kind", "category", "is_published", "position")
@@ -41,7 +51,7 @@ class ProductAdmin(KeptAdmin):
     autocomplete_fields = ("pairs_with",)
     prepopulated_fields = {"slug": ("name",)}
     readonly_fields = ("magnesium", "created_at", "updated_at")
-    inlines = (VariantInline,)
+    inlines = (ProductImageInline, VariantInline)
     fieldsets = (
         (None, {"fields": ("name", "slug", "code", "category", "kind", "is_published", "position")}),
         ("Words", {"fields": ("summary", "description", "storage", "directions")}),

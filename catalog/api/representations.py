@@ -7,21 +7,23 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
-from catalog import inventory, pricing, usage
+from catalog import inventory, pictures, pricing, usage
 from catalog.cautions import cautions_for
 from catalog.models import Product, Variant
 from catalog.pricing import Offer
 from shop.api.fields import money
+from shop.images import api as images
 
 Offers = Mapping[int, Offer]
 
 BEST_FIRST = ("in_stock", "low", "out")
 
 
-def loaded(products: "QuerySet[Product]") -> "QuerySet[Product]":
+def loaded(products: "QuerySet[Product]") -> "QuerySet[Any]":
     """Load products with all that their representation looks at: three queries whatever their number."""
     variants = inventory.with_stock(Variant.objects.filter(archived_at__isnull=True))
-    return products.select_related("category").prefetch_related(Prefetch("variants", variants))
+    whole = products.select_related("category").prefetch_related(Prefetch("variants", variants))
+    return whole.annotate(picture_list=pictures.riding_along())
 
 
 def offers_of(products: Sequence[Product], currency: str, at: datetime) -> Offers:
@@ -31,7 +33,7 @@ def offers_of(products: Sequence[Product], currency: str, at: datetime) -> Offer
     return pricing.offers_for([*variants, *parts], currency, at)
 
 
-def product_item(product: Product, offers: Offers) -> dict[str, Any]:
+def product_item(product: Any, offers: Offers) -> dict[str, Any]:
     """Return a product as a list shows it. Variants without a price in the currency are left out."""
     priced = [variant for variant in product.variants.all() if variant.pk in offers]
     variants = [variant_of(variant, offers) for variant in priced]
@@ -44,12 +46,12 @@ def product_item(product: Product, offers: Offers) -> dict[str, Any]:
         "category": product.category.slug,
         "price_from": money(offers[lowest.pk].amount, offers[lowest.pk].currency),
         "availability": min((row["availability"] for row in variants), key=BEST_FIRST.index),
-        "images": [],
+        "images": [images.as_json(row) for row in product.picture_list],
         "variants": variants,
     }
 
 
-def product_detail(product: Product, offers: Offers) -> dict[str, Any]:
+def product_detail(product: Any, offers: Offers) -> dict[str, Any]:
     """Return a product with everything that its own page shows."""
     return {
         **product_item(product, offers),

@@ -6,6 +6,7 @@ from catalog.api.representations import BEST_FIRST as STOCK_STATES
 from catalog.models import Product
 from catalog.usage import Method
 from shop.api.fields import MoneySerializer
+from shop.images.api import ImageSerializer
 
 
 class NetContentSerializer(serializers.Serializer):
@@ -65,7 +66,7 @@ class ProductListItemSerializer(serializers.Serializer):
     category = serializers.SlugField()
     price_from = MoneySerializer()
     availability = serializers.ChoiceField(choices=STOCK_STATES, help_text="The best of its variants.")
-    images = serializers.ListField(child=serializers.DictField())
+    images = ImageSerializer(many=True)
     variants = ProductVariantSerializer(many=True)
 
 

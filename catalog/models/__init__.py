@@ -1,8 +1,10 @@
 """Records of the catalogue."""
 
+from catalog.models.image import ProductImage
 from catalog.models.inventory import Lot, RawLot, StockLevel, StockMovement, StockReservation
 from catalog.models.price import Price
 from catalog.models.product import BundleComponent, Category, Product, Variant
+from catalog.models.search import SearchEntry, SearchWord
 
 __all__ = [
     "BundleComponent",
@@ -10,7 +12,10 @@ __all__ = [
     "Lot",
     "Price",
     "Product",
+    "ProductImage",
     "RawLot",
+    "SearchEntry",
+    "SearchWord",
     "StockLevel",
     "StockMovement",
     "StockReservation",

@@ -98,6 +98,22 @@ SHOP_TIME_ZONE = env.str("SHOP_TIME_ZONE", "Europe/London")
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
+MEDIA_URL = "media/"
+# Of an upload. Phones take pictures of 12 to 50 million pixels; each takes three bytes while it is drawn.
+IMAGE_MAX_BYTES = 15 * 1024 * 1024
+IMAGE_MAX_PIXELS = 50_000_000
+
+
+def file_stores(public: str, private: str, staticfiles: str) -> dict:
+    """Return Django's STORAGES: files that visitors may load, uploads that they may not, static files."""
+    backend = "django.core.files.storage.FileSystemStorage"
+    return {
+        "default": {"BACKEND": backend, "OPTIONS": {"location": public}},
+        "originals": {"BACKEND": backend, "OPTIONS": {"location": private, "base_url": None}},
+        "staticfiles": {"BACKEND": staticfiles},
+    }
+
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
@@ -192,6 +208,8 @@ TERMS_VERSION = "2026-11"
 RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
 # How often, in how many seconds. What protects cards never fails open: see shop.api.limits.
 LIMITS = {
+    "back_in_stock_per_ip": (20, 3600),
+    "back_in_stock_per_email": (5, 86400),
     "checkout_per_ip": (20, 3600),
     "checkout_per_cart": (10, 3600),
     "checkout_per_email": (10, 3600),
