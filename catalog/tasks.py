@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from catalog import inventory
+from catalog import back_in_stock, inventory
 from catalog.models import ProductImage
 from shop.clock import reading
 from shop.images import pictures
@@ -30,3 +30,15 @@ def age_out_lots() -> None:
 def prepare_pictures() -> None:
     """Draw the files of pictures that were uploaded."""
     pictures.prepare_waiting(ProductImage)
+
+
+@shared_task(name="catalog.tell_back_in_stock")
+def tell_back_in_stock() -> None:
+    """Write to those who wait for what came back."""
+    back_in_stock.tell(at=reading.now())
+
+
+@shared_task(name="catalog.forget_stock_requests")
+def forget_stock_requests() -> None:
+    """Delete addresses that nobody needs any more."""
+    back_in_stock.forget(at=reading.now())

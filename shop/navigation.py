@@ -39,6 +39,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("catalog.RawLot", "grain"),
         ("catalog.StockReservation", "bookmark"),
         ("catalog.StockMovement", "swap_vert"),
+        ("catalog.StockRequest", "notifications"),
     ),
     "Content": (
         ("content.Article", "article"),

@@ -80,3 +80,8 @@ class RefillEstimateLineInput(StrictSerializer):
 
 class RefillEstimateInput(StrictSerializer):
     lines = RefillEstimateLineInput(many=True, allow_empty=False, max_length=20)  # type: ignore[call-arg]
+
+
+class BackInStockInput(StrictSerializer):
+    sku = StrictCharField(max_length=32)
+    email = serializers.EmailField(max_length=254)

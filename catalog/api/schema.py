@@ -180,3 +180,7 @@ class EstimateLineSerializer(serializers.Serializer):
 
 class RefillEstimateSerializer(serializers.Serializer):
     lines = EstimateLineSerializer(many=True)
+
+
+class BackInStockSerializer(serializers.Serializer):
+    detail = serializers.CharField(help_text="For people; the same for every address.")

@@ -37,11 +37,13 @@ BEGIN
         ON CONFLICT (product_id) DO UPDATE SET vector = excluded.vector
     )
     SELECT lower(unaccent(concat_ws(' ', name, shelf, names, summary))) INTO shown FROM facts;
+    WITH fresh AS MATERIALIZED (
+        SELECT DISTINCT word FROM regexp_split_to_table(shown, '[^a-z]+') AS word
+        WHERE length(word) BETWEEN 3 AND 60
+          AND NOT EXISTS (SELECT 1 FROM catalog_search_word known WHERE known.word = word.word)
+    )
     INSERT INTO catalog_search_word (word)
-    SELECT DISTINCT word FROM regexp_split_to_table(shown, '[^a-z]+') AS word
-    WHERE length(word) BETWEEN 3 AND 60 AND to_tsvector('english', word) <> ''::tsvector
-      AND NOT EXISTS (SELECT 1 FROM catalog_search_word known WHERE known.word = word.word)
-    ORDER BY word
+    SELECT word FROM fresh WHERE to_tsvector('english', word) <> ''::tsvector ORDER BY word
     ON CONFLICT DO NOTHING;
 END $$;
 

@@ -1,5 +1,6 @@
 """Records of the catalogue."""
 
+from catalog.models.back_in_stock import StockRequest
 from catalog.models.image import ProductImage
 from catalog.models.inventory import Lot, RawLot, StockLevel, StockMovement, StockReservation
 from catalog.models.price import Price
@@ -18,6 +19,7 @@ __all__ = [
     "SearchWord",
     "StockLevel",
     "StockMovement",
+    "StockRequest",
     "StockReservation",
     "Variant",
 ]

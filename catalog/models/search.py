@@ -10,9 +10,7 @@ from catalog.models.product import Product
 class SearchEntry(models.Model):
     """The words of a product, its sizes, SKUs and shelf, weighted by where they stand."""
 
-    product = models.OneToOneField(
-        Product, on_delete=models.CASCADE, primary_key=True, related_name="search"
-    )
+    product = models.OneToOneField(Product, on_delete=models.CASCADE, primary_key=True, related_name="search")
     vector = SearchVectorField()
 
     class Meta:
@@ -30,9 +28,7 @@ class SearchWord(models.Model):
 
     class Meta:
         db_table = "catalog_search_word"
-        indexes = [
-            GinIndex(fields=["word"], name="catalog_search_word_alike", opclasses=["gin_trgm_ops"])
-        ]
+        indexes = [GinIndex(fields=["word"], name="catalog_search_word_alike", opclasses=["gin_trgm_ops"])]
 
     def __str__(self) -> str:
         return self.word

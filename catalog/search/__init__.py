@@ -1,4 +1,4 @@
-"""Search over products as shoppers type: typos, plurals, sizes, SKUs and other people's words, in PostgreSQL."""
+"""Search over products as shoppers type it: typos, plurals, sizes, SKUs and everyday names."""
 
 from catalog.search.finding import MAX_LENGTH, Understood, matching, understand
 

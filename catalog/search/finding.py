@@ -1,17 +1,19 @@
-"""Finding products: one query that asks the catalogue what words mean, then a condition for any list.
+"""Finding products: what do the words mean here, how well does anything fit, then a condition for any list.
 
-All terms must fit. If no product fits all of them, those that fit some are shown, best first.
+All terms must fit, by name, size, scent, shelf or summary. If no product fits so, descriptions count too
+("no lavender in it" is a poor reason to show something), and then those that fit some of the terms.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_, or_
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db import connection
-from django.db.models import Exists, F, FloatField, IntegerField, Q, QuerySet, Value
+from django.db.models import Case, F, FloatField, IntegerField, Max, QuerySet, Value, When
 from django.db.models.functions import Cast
 
 from catalog.models import Product, SearchEntry
@@ -19,9 +21,12 @@ from catalog.search.reading import Term, read
 
 MAX_LENGTH = 100
 # Of matches in description and ingredients, summary, scent and shelf, name and SKU.
-WEIGHTS = [0.02, 0.1, 0.4, 1.0]
-# Whole numbers, so that a page can begin exactly where the last one ended.
-STEPS = 1_000_000
+WEIGHTS = [0.01, 0.03, 0.4, 1.0]
+# Whole numbers, so that a page can begin exactly where the last one ended; few of them, so that a word more
+# in a summary does not outweigh the order of the shelf.
+STEPS = 40
+
+_WORD = re.compile(r"[a-z0-9]+")
 
 # Is it a word without meaning; do products use it; which words begin with it; which is spelt most alike?
 _ASK = """
@@ -61,16 +66,28 @@ def understand(text: str) -> Understood:
 
 
 def matching(products: "QuerySet[Product]", wanted: Understood) -> "QuerySet[Any]":
-    """Return the products that fit, annotated with `relevance` (larger is better); nothing for no terms."""
+    """Return the products that fit, annotated with `relevance` (larger is better); nothing for no terms.
+
+    One query, to learn how well anything fits; the list itself can then go by the index.
+    """
     if not wanted.terms:
         return products.none().annotate(relevance=Value(0))
-    queries = [_query(term) for term in wanted.terms]
-    every, some = reduce(and_, queries), reduce(or_, queries)
-    fits_all = SearchEntry.objects.filter(vector=every, product__is_published=True)
-    rank = SearchRank(F("search__vector"), some, weights=WEIGHTS)
-    return products.filter(search__vector=some).filter(
-        Q(search__vector=every) | ~Exists(fits_all)
-    ).annotate(relevance=Cast(Cast(rank, FloatField()) * STEPS, IntegerField()))
+    # How near words stand to one another says little in texts so short: each counts by itself.
+    each = [_query(replace(term, query=term.query.replace("&", "|"))) for term in wanted.terms]
+    rank = SearchRank(F("search__vector"), reduce(or_, each), weights=WEIGHTS)
+    scored = Cast(Cast(rank, FloatField()) * STEPS, IntegerField())
+    return products.filter(search__vector=_condition(wanted.terms)).annotate(relevance=scored)
+
+
+def _condition(terms: Sequence[Term]) -> Any:
+    """Return the strictest of three conditions that some product meets."""
+    plainly = reduce(and_, [_query(term, where=":ABC") for term in terms])
+    anywhere = reduce(and_, [_query(term) for term in terms])
+    entries = SearchEntry.objects.filter(vector=anywhere, product__is_published=True)
+    best = entries.aggregate(best=Max(Case(When(vector=plainly, then=1), default=0)))["best"]
+    if best is None:
+        return reduce(or_, [_query(term) for term in terms])
+    return plainly if best else anywhere
 
 
 def _ask(words: Sequence[str]) -> list[tuple[bool, bool, list[str], str | None]]:
@@ -79,9 +96,7 @@ def _ask(words: Sequence[str]) -> list[tuple[bool, bool, list[str], str | None]]
         return cursor.fetchall()
 
 
-def _resolved(
-    term: Term, answer: tuple[bool, bool, list[str], str | None]
-) -> tuple[Term | None, str]:
+def _resolved(term: Term, answer: tuple[bool, bool, list[str], str | None]) -> tuple[Term | None, str]:
     """Return a word as a query, and how it is spelt here; (None, "") for one that means nothing."""
     is_empty, is_known, beginnings, nearest = answer
     if is_empty:
@@ -95,10 +110,12 @@ def _resolved(
     return Term(term.text, query=term.text), term.text
 
 
-def _query(term: Term) -> Any:
+def _query(term: Term, *, where: str = "") -> Any:
+    """Return a term as a condition; `where` narrows its words to the places of these weights."""
+    words = _WORD.sub(rf"\g<0>{where}", term.query)
     queries = [
         SearchQuery(text, config=config, search_type="raw")
-        for text, config in ((term.query, "english"), (term.code, "simple"))
+        for text, config in ((words, "english"), (term.code, "simple"))
         if text
     ]
     return reduce(or_, queries)

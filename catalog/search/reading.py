@@ -11,7 +11,16 @@ from catalog.search.synonyms import LONGEST, SAYINGS
 # More words than that are a sentence: the first ones tell what is meant.
 MAX_TERMS = 8
 GRAMS = {"kg": 1000, "kilo": 1000, "kilos": 1000, "g": 1, "gr": 1, "gram": 1, "grams": 1}
-MILLILITRES = {"ml": 1, "cl": 10, "l": 1000, "ltr": 1000, "litre": 1000, "litres": 1000, "liter": 1000, "liters": 1000}
+MILLILITRES = {
+    "ml": 1,
+    "cl": 10,
+    "l": 1000,
+    "ltr": 1000,
+    "litre": 1000,
+    "litres": 1000,
+    "liter": 1000,
+    "liters": 1000,
+}
 _UNITS = "|".join(sorted([*GRAMS, *MILLILITRES], key=len, reverse=True))
 _SIZE = re.compile(rf"\b([0-9]{{1,5}}(?:[.,][0-9]{{1,3}})?) ?({_UNITS})\b")
 # With a hyphen or a digit in it: a SKU, its beginning, a GTIN; or a word like roll-on.
@@ -36,7 +45,9 @@ class Term:
 def read(text: str) -> list[Term]:
     """Return the terms of a search; an empty list if nothing in it can be searched for."""
     plain = _plain(text)
-    sizes = [Term(f"{found[1]} {found[2]}", code=_size(found[1], found[2])) for found in _SIZE.finditer(plain)]
+    sizes = [
+        Term(f"{found[1]} {found[2]}", code=_size(found[1], found[2])) for found in _SIZE.finditer(plain)
+    ]
     parts = _PART.findall(_SIZE.sub(" ", plain))
     return [*sizes, *_terms(parts)][:MAX_TERMS]
 

@@ -7,6 +7,8 @@ from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.utils.module_loading import import_string
 
 from shop.mail.models import OutboxMessage, SuppressedAddress
 
@@ -35,6 +37,8 @@ def deliver(message_id: int, *, at: datetime) -> bool:
     if _is_suppressed(message):
         _finish(message, status=OutboxMessage.Status.SUPPRESSED, sent_at=None)
         return False
+    if _is_outdated(message, at):
+        return False
     try:
         _send(message)
     except (OSError, SMTPException) as error:
@@ -59,6 +63,21 @@ def _is_suppressed(message: OutboxMessage) -> bool:
     if message.kind in LEGALLY_REQUIRED_KINDS:
         return False
     return SuppressedAddress.objects.filter(email__iexact=message.to).exists()
+
+
+def _is_outdated(message: OutboxMessage, at: datetime) -> bool:
+    """Ask whoever wrote a mail of this kind whether it still is true; put it aside if it is not.
+
+    Both in one transaction: what its owner writes down because of that stands only together with it.
+    """
+    look = settings.MAIL_LAST_LOOKS.get(message.kind)
+    if look is None:
+        return False
+    with transaction.atomic():
+        if import_string(look)(message, at=at):
+            return False
+        _finish(message, status=OutboxMessage.Status.SUPPRESSED, sent_at=None, why="no longer true")
+    return True
 
 
 def _send(message: OutboxMessage) -> None:
@@ -89,7 +108,7 @@ def _try_later(message: OutboxMessage, error: Exception, at: datetime) -> None:
     logger.warning("mail %s was not sent, next try in %s min: %s", message.pk, wait, type(error).__name__)
 
 
-def _finish(message: OutboxMessage, *, status: str, sent_at: datetime | None) -> None:
+def _finish(message: OutboxMessage, *, status: str, sent_at: datetime | None, why: str = "") -> None:
     OutboxMessage.objects.filter(pk=message.pk).update(
-        status=status, sent_at=sent_at, attempts=message.attempts + 1, last_error=""
+        status=status, sent_at=sent_at, attempts=message.attempts + 1, last_error=why
     )

@@ -18,6 +18,10 @@ BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
 DEPLOYMENT_NAME = env.str("DEPLOYMENT_NAME", "local")
 STAFF_ALERT_EMAILS = env.list("STAFF_ALERT_EMAILS", ["staff@shop.example"])
 
+# Mails that may turn false while they wait, by kind: asked with the message and the time just before it is
+# sent; what answers False is put aside.
+MAIL_LAST_LOOKS = {"back_in_stock": "catalog.back_in_stock.is_still_true"}
+
 # --- Django -----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "shop.apps.ShopConfig",

@@ -12,7 +12,19 @@ from django.views.decorators.http import require_safe
 from shop.clock import reading
 from shop.storefront import baskets, markets
 
-PRIVATE_PATHS = ("/admin/", "/api/", "/back-in-stock", "/cart", "/checkout", "/country", "/mails", "/o/", "/pay/", "/r/", "/search")
+PRIVATE_PATHS = (
+    "/admin/",
+    "/api/",
+    "/back-in-stock",
+    "/cart",
+    "/checkout",
+    "/country",
+    "/mails",
+    "/o/",
+    "/pay/",
+    "/r/",
+    "/search",
+)
 SECURITY_TXT_HOLDS_FOR = timedelta(days=180)
 
 

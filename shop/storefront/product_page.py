@@ -52,6 +52,11 @@ class ProductPage:
     origin: str
     pictures: list[Shown]
 
+    @property
+    def sold_out(self) -> list[Size]:
+        """The sizes that one may ask to be told about."""
+        return [size for size in self.sizes if not size.available]
+
 
 def product_with_slug(slug: str) -> Any:
     """Return a product that customers may see.

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from shop.storefront import cart, checkout, fixed, mails, orders, payment, products, searching, stock_requests
+from shop.storefront import (
+    cart,
+    checkout,
+    fixed,
+    mails,
+    orders,
+    payment,
+    products,
+    searching,
+    stock_requests,
+)
 from shop.storefront.articles import article_urls
 
 urlpatterns = [

@@ -35,7 +35,9 @@ def send(client: Any, product: Product, *files: Any, alt: str = "A pouch of flak
         forms += [inline.formset.management_form, *inline.formset.initial_forms]
     for form in forms:
         values = {form.add_prefix(name): form[name].value() for name in form.fields}
-        data.update({name: value for name, value in values.items() if value is not None and value is not False})
+        data.update(
+            {name: value for name, value in values.items() if value is not None and value is not False}
+        )
     data["images-TOTAL_FORMS"] = len(files)
     for number, file in enumerate(files):
         data.update({f"images-{number}-original": file, f"images-{number}-alt": alt})
