@@ -15,15 +15,19 @@ STATUS_COLOURS = {"asked": "info", "waiting": "warning", "told": "success", "sto
 
 @register(StockRequest)
 class StockRequestAdmin(ReadOnlyAdmin):
-    list_display = ("variant", "email", "status_badge", "created", "confirmed", "told")
+    list_display = ("variant", "product", "email", "status_badge", "created", "confirmed", "told")
     list_filter = ("status",)
-    list_select_related = ("variant",)
+    list_select_related = ("variant__product",)
     search_fields = ("email", "variant__sku")
     actions = ("stop",)
 
     created = time_column("created_at", "asked")
     confirmed = time_column("confirmed_at", "confirmed")
     told = time_column("told_at", "told")
+
+    @admin.display(description="product", ordering="variant__product__name")
+    def product(self, request: StockRequest) -> str:
+        return request.variant.product.name
 
     @display(description="status", ordering="status", label=STATUS_COLOURS)
     def status_badge(self, request: StockRequest) -> str:

@@ -79,6 +79,10 @@ def variant_of(variant: Variant, offers: Offers) -> dict[str, Any]:
         "gtin": variant.gtin,
         "name": variant.name,
         "net_content": {"value": variant.net_content, "unit": variant.net_unit},
+        "gross_weight_g": variant.gross_weight_g,
+        "dimensions_mm": _dimensions(variant),
+        "min_remaining_life_days": variant.min_remaining_life_days if variant.is_lot_tracked else None,
+        "is_subscribable": variant.is_subscribable,
         "price": money(offer.amount, currency),
         "list_price": money(offer.list_amount, currency),
         "unit_price": _unit_price(offer.amount, currency, variant),
@@ -88,6 +92,12 @@ def variant_of(variant: Variant, offers: Offers) -> dict[str, Any]:
         "availability": inventory.stock_state(inventory.available_of(variant)),
         "components": [_component(part, offers) for part in variant.components.all()],
     }
+
+
+def _dimensions(variant: Variant) -> dict[str, int] | None:
+    sides = {"length": variant.length_mm, "width": variant.width_mm, "height": variant.height_mm}
+    known = {name: side for name, side in sides.items() if side is not None}
+    return known if len(known) == len(sides) else None
 
 
 def _unit_price(amount: int, currency: str, variant: Variant) -> dict[str, Any] | None:
@@ -130,7 +140,7 @@ def _component(part: Any, offers: Offers) -> dict[str, Any]:
 def _attributes(product: Product) -> dict[str, Any]:
     names = (
         "inci", "form", "scent", "fragrance_allergens", "material", "origin_country", "origin_note", "grade",
-        "durability_months", "pao_months",
+        "durability_months", "pao_months", "hs_code",
     )  # fmt: skip
     share = product.mgcl2_percent
     return {

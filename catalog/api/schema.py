@@ -41,11 +41,23 @@ class VariantComponentSerializer(serializers.Serializer):
     unit_price = UnitPriceSerializer(allow_null=True)
 
 
+class DimensionsSerializer(serializers.Serializer):
+    length = serializers.IntegerField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
 class ProductVariantSerializer(serializers.Serializer):
     sku = serializers.CharField()
     gtin = serializers.CharField(allow_null=True)
     name = serializers.CharField()
     net_content = NetContentSerializer()
+    gross_weight_g = serializers.IntegerField(help_text="With its packaging.")
+    dimensions_mm = DimensionsSerializer(allow_null=True, help_text="Of the pack.")
+    min_remaining_life_days = serializers.IntegerField(
+        allow_null=True, help_text="Days before its best-before date when it leaves us, at least."
+    )
+    is_subscribable = serializers.BooleanField()
     price = MoneySerializer()
     list_price = MoneySerializer()
     unit_price = UnitPriceSerializer(allow_null=True)
@@ -110,6 +122,7 @@ class ProductAttributesSerializer(serializers.Serializer):
     vegan = serializers.BooleanField(allow_null=True)
     durability_months = serializers.IntegerField(allow_null=True)
     pao_months = serializers.IntegerField(allow_null=True)
+    hs_code = serializers.CharField(help_text="For customs.")
 
 
 class PairSerializer(serializers.Serializer):

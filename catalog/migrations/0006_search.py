@@ -107,7 +107,7 @@ DROP FUNCTION catalog_search_refresh(bigint);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0005_images")]
+    dependencies = [("catalog", "0005_product_facts")]
 
     operations = [
         migrations.CreateModel(
@@ -129,7 +129,7 @@ class Migration(migrations.Migration):
                 "db_table": "catalog_search_entry",
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(
-                        fields=["vector"], name="catalog_search_entry_vector"
+                        fields=["vector"], name="catalog_search_entry_vector", fastupdate=False
                     )
                 ],
             },
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
                 "db_table": "catalog_search_word",
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(
-                        fields=["word"], name="catalog_search_word_alike", opclasses=["gin_trgm_ops"]
+                        fields=["word"], name="catalog_search_word_alike", fastupdate=False, opclasses=["gin_trgm_ops"]
                     )
                 ],
             },

@@ -15,7 +15,8 @@ class SearchEntry(models.Model):
 
     class Meta:
         db_table = "catalog_search_entry"
-        indexes = [GinIndex(fields=["vector"], name="catalog_search_entry_vector")]
+        # Written seldom, read often: no list of pending words that every search would have to go through.
+        indexes = [GinIndex(fields=["vector"], name="catalog_search_entry_vector", fastupdate=False)]
 
     def __str__(self) -> str:
         return f"search entry {self.pk}"
@@ -28,7 +29,14 @@ class SearchWord(models.Model):
 
     class Meta:
         db_table = "catalog_search_word"
-        indexes = [GinIndex(fields=["word"], name="catalog_search_word_alike", opclasses=["gin_trgm_ops"])]
+        indexes = [
+            GinIndex(
+                fields=["word"],
+                name="catalog_search_word_alike",
+                fastupdate=False,
+                opclasses=["gin_trgm_ops"],
+            )
+        ]
 
     def __str__(self) -> str:
         return self.word

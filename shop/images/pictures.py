@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -59,7 +60,7 @@ def _finish(picture: Picture, **changes: object) -> bool:
     return rows.update(**changes) == 1
 
 
-def _saved(rendered: Iterable[Rendered]) -> list[dict[str, str | int]]:
+def _saved(rendered: Iterable[Rendered]) -> list[dict[str, Any]]:
     stem = uuid.uuid4().hex
     return [
         {
