@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from catalog import emails, inventory, links
+from catalog import emails, inventory, links, pictures
 from catalog.models import StockRequest, Variant
 from shop.exceptions import InvalidInput, NotFound
 from shop.mail import outbox
@@ -51,7 +51,7 @@ def ask(*, sku: str, email: str, at: datetime) -> None:
     with transaction.atomic():
         request = _open_request(variant, email, at)
         # Built in either case, so that the answer takes as long.
-        letter = emails.confirm_back_in_stock(request, at=at)
+        letter = emails.confirm_back_in_stock(request, at=at, picture=pictures.first_of(variant.product))
         if request.status == Status.ASKED:
             outbox.enqueue(letter, to=request.email, at=at)
 
@@ -178,11 +178,12 @@ def _tell_some(variant: Variant, at: datetime, limit: int) -> int:
     taken = list(rows.select_for_update(of=("self",), skip_locked=True)[:limit])
     if not taken or not _can_be_bought(variant):
         return 0
+    picture = pictures.first_of(variant.product)
     for request in taken:
         request.tries += 1
         request.status, request.told_at, request.expires_at = Status.TOLD, at, at + KEPT_AFTERWARDS
         request.save(update_fields=["tries", "status", "told_at", "expires_at"])
-        outbox.enqueue(emails.back_in_stock(request), to=request.email, at=at)
+        outbox.enqueue(emails.back_in_stock(request, picture=picture), to=request.email, at=at)
     return len(taken)
 
 

@@ -12,7 +12,7 @@ from shop.mail.outbox import Letter
 BACK_IN_STOCK = "back_in_stock"
 
 
-def confirm_back_in_stock(request: StockRequest, *, at: datetime) -> Letter:
+def confirm_back_in_stock(request: StockRequest, *, at: datetime, picture: ProductImage | None) -> Letter:
     """Ask the owner of an address whether they want to be told. At most one such mail a day."""
     return Letter(
         kind="back_in_stock_confirm",
@@ -20,11 +20,11 @@ def confirm_back_in_stock(request: StockRequest, *, at: datetime) -> Letter:
         occasion=at.date().isoformat(),
         subject=_("Shall we tell you when it is back?"),
         template="catalog/mail/back_in_stock_confirm",
-        context={**_about(request), "url": links.confirm_url(request)},
+        context={**_about(request, picture), "url": links.confirm_url(request)},
     )
 
 
-def back_in_stock(request: StockRequest) -> Letter:
+def back_in_stock(request: StockRequest, *, picture: ProductImage | None) -> Letter:
     """It can be bought again: the one mail that was asked for."""
     product = request.variant.product
     return Letter(
@@ -34,7 +34,7 @@ def back_in_stock(request: StockRequest) -> Letter:
         subject=_("Back in stock: %(name)s") % {"name": product.name},
         template="catalog/mail/back_in_stock",
         context={
-            **_about(request),
+            **_about(request, picture),
             "url": links.product_url(product, request.variant.sku),
             "stop_url": links.stop_url(request),
         },
@@ -50,12 +50,11 @@ def _key(request: StockRequest) -> str:
     return f"stock-request:{request.pk}"
 
 
-def _about(request: StockRequest) -> dict[str, object]:
+def _about(request: StockRequest, picture: ProductImage | None) -> dict[str, object]:
     variant = request.variant
-    first = ProductImage.objects.filter(product=variant.product, state=ProductImage.State.READY).first()
     return {
         "name": variant.product.name,
         "size": variant.name,
-        "picture": showing.absolute(first.renditions[-1]["name"]) if first else "",
-        "alt": first.alt if first else "",
+        "picture": showing.absolute(picture.renditions[-1]["name"]) if picture else "",
+        "alt": picture.alt if picture else "",
     }

@@ -1,10 +1,10 @@
-"""Celery's doors to the stock: sweeps that may run twice, late or never."""
+"""Celery's doors to the catalogue: sweeps that may run twice, late or never."""
 
 import logging
 
 from celery import shared_task
 
-from catalog import back_in_stock, inventory
+from catalog import alerts, back_in_stock, inventory, sheets
 from catalog.models import ProductImage
 from shop.clock import reading
 from shop.images import pictures
@@ -16,6 +16,12 @@ logger = logging.getLogger(__name__)
 def release_expired_holds() -> None:
     """Give back what customers left unpaid."""
     inventory.release_expired(at=reading.now())
+
+
+@shared_task(name="catalog.watch_stock")
+def watch_stock() -> None:
+    """Tell staff what ran low."""
+    alerts.watch_stock(at=reading.now())
 
 
 @shared_task(name="catalog.age_out_lots")
@@ -42,3 +48,16 @@ def tell_back_in_stock() -> None:
 def forget_stock_requests() -> None:
     """Delete addresses that nobody needs any more."""
     back_in_stock.forget(at=reading.now())
+
+
+@shared_task(name="catalog.run_import", time_limit=3600)
+def run_import(job_id: int) -> None:
+    """Check or apply an import. A large file takes minutes; its lease keeps others from it."""
+    sheets.run(job_id, at=reading.now())
+
+
+@shared_task(name="catalog.sweep_imports", time_limit=3600)
+def sweep_imports() -> None:
+    """Take up imports whose wake-up was lost, or whose worker was."""
+    for job_id in sheets.waiting(reading.now()).values_list("pk", flat=True)[:5]:
+        sheets.run(job_id, at=reading.now())

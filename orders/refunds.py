@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Sum
 
-from orders import attempts, lifecycle, stripe_gateway
+from orders import attempts, lifecycle, stripe_gateway, units
 from orders.models import Dispute, Order, OrderLine, Payment, RefundLine, StripeRefund
 from orders.stripe_gateway import Mood, Refund
 from shop.accounts.models import User
@@ -59,7 +59,8 @@ def request_refund(
     actor: User | None,
     at: datetime,
 ) -> StripeRefund:
-    """Write down a refund; `send` asks Stripe for it afterwards. A refund never implies a restock.
+    """Write down a refund; `send` asks Stripe for it afterwards. A refund never implies a restock, but pieces
+    of `lines` that are in no parcel yet are not sent any more.
 
     Give `amount` (minor units), or `lines` ({order line id: quantity}), shipping or both, or none of them
     for everything that is left. `expected_left` is what the asker saw as refundable, so that a form sent
@@ -99,9 +100,18 @@ def request_refund(
         RefundLine(refund=refund, order_line_id=line_id, quantity=(lines or {})[line_id], amount=share)
         for line_id, share in shares.items()
     )
+    _send_no_more(order, lines or {}, at=at)
     money = format_money(wanted, payment.currency)
     lifecycle.note(order, "refund_requested", f"Refund of {money}: {reason}", at=at, actor=actor)
     return refund
+
+
+def _send_no_more(order: Order, lines: Mapping[int, int], *, at: datetime) -> None:
+    """Pieces that are paid back before they were packed are not sent: those in no parcel come first."""
+    unsent = units.to_pack(order) if lines and order.status == Order.Status.PLACED else {}
+    dropped = {line_id: min(n, unsent.get(line_id, 0)) for line_id, n in lines.items()}
+    if any(dropped.values()):
+        units.cancel_units(order, {line_id: n for line_id, n in dropped.items() if n}, at=at)
 
 
 class RefundRefused(Conflict):
@@ -122,9 +132,9 @@ def send(refund_id: int, *, mood: Mood, at: datetime) -> Refund | None:
     intent_id = refund.payment.stripe_payment_intent_id or ""
     try:
         if at - refund.requested_at > attempts.KEY_HOLDS_FOR:
-            for known in stripe_gateway.list_refunds(intent_id):
-                if known.our_refund_id == str(refund.pk):
-                    return known
+            known = _find_made(refund, intent_id)
+            if known is not None:
+                return known
         return stripe_gateway.create_refund(
             payment_intent_id=intent_id,
             amount=refund.amount,
@@ -135,14 +145,36 @@ def send(refund_id: int, *, mood: Mood, at: datetime) -> Refund | None:
         )
     except stripe_gateway.Refused as refusal:
         raise RefundRefused(refusal.message, code=refusal.code) from refusal
-    except stripe_gateway.OutcomeUnknown:
-        return None
+    except stripe_gateway.OutcomeUnknown as error:
+        return _after_failure(refund, intent_id, at=at) if error.is_stored else None
 
 
 def waiting_ids(*, limit: int = 100) -> list[int]:
     """Return ids of refunds that Stripe has not answered yet."""
     waiting = StripeRefund.objects.filter(status=Status.REQUESTED, idempotency_key__isnull=False)
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def _find_made(refund: StripeRefund, intent_id: str) -> Refund | None:
+    made = (
+        known for known in stripe_gateway.list_refunds(intent_id) if known.our_refund_id == str(refund.pk)
+    )
+    return next(made, None)
+
+
+def _after_failure(refund: StripeRefund, intent_id: str, *, at: datetime) -> Refund | None:
+    """Return the refund that Stripe made though it failed; else give ours another key for its next turn,
+    because this one only repeats the failure.
+    """
+    try:
+        known = _find_made(refund, intent_id)
+    except stripe_gateway.OutcomeUnknown:
+        return None
+    if known is None:
+        mine = StripeRefund.objects.filter(pk=refund.pk, idempotency_key=refund.idempotency_key)
+        reference = refund.payment.order.reference
+        mine.update(idempotency_key=f"{reference}-refund-{refund.pk}-{at.timestamp():.0f}")
+    return known
 
 
 def _shipping_amount(order: Order, payment: Payment) -> int:

@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 ALREADY_BACK = frozenset({"amount_too_large", "charge_already_refunded"})
 # While a bank makes up its mind the stock waits this long at a time.
 PROCESSING_HOLD = timedelta(days=7)
+# Most people try another card at once: a mail about the first one is only for those who have gone.
+REMIND_AFTER = timedelta(minutes=3)
 
 
 def observe_by_id(intent_id: str, *, mood: Mood, at: datetime) -> Order | None:
@@ -87,6 +89,34 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
     if refill is not None:
         order.refresh_from_db()
     return order
+
+
+def settle_free(order: Order, *, at: datetime) -> Order:
+    """Settle an order that comes to nothing: no money moves, and the rest follows as if it had.
+
+    Safe to repeat. If its goods are gone by then, it is cancelled.
+    """
+    with transaction.atomic(durable=True):
+        order = Order.objects.select_for_update().get(pk=order.pk)
+        payment = Payment.objects.select_for_update().get(order=order)
+        if not order.is_free or order.status != Order.Status.PENDING or payment.succeeded_at is not None:
+            return order
+        if not _secure_stock(order, at=at):
+            lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="The goods were gone.")
+            return order
+        payment.succeeded_at = at
+        payment.save(update_fields=["succeeded_at"])
+        lifecycle.mark_paid(order, at=at)
+        lifecycle.note(order, "free", "Nothing to pay: discounts cover all of it.", at=at)
+        lifecycle.confirm(order, at=at)
+        outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
+    return order
+
+
+def waiting_free_orders(*, limit: int = 100) -> list[Order]:
+    """Return orders that come to nothing and were not settled by the request that wrote them."""
+    waiting = Order.objects.filter(status=Order.Status.PENDING, total=0, origin=Order.Origin.CHECKOUT)
+    return list(waiting.order_by("pk")[:limit])
 
 
 def observe_refund(found: Refund, *, at: datetime) -> Order | None:
@@ -315,6 +345,9 @@ def _declined(order: Order, intent: Intent, *, at: datetime) -> None:
     refill = billing.lock_for(order)
     if refill is not None:
         dunning.apply_declined(refill, code=intent.error_code, decline_code=intent.decline_code, at=at)
+    elif order.status == Order.Status.PENDING:
+        letter = emails.payment_failed(order)
+        outbox.enqueue(letter, to=order.email, at=at, not_before=at + REMIND_AFTER)
 
 
 def _refund_row(payment: Payment, found: Refund, *, at: datetime) -> StripeRefund:

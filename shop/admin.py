@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -232,20 +232,22 @@ def act(
     verb: Callable[[dict[str, Any]], str],
     *,
     form: forms.Form | None = None,
+    page: str = "",
 ) -> HttpResponse:
-    """Ask first (GET), then run a verb on a record (POST), say what came of it and show the record again.
+    """Ask first (GET), then run a verb on a record (POST), say what came of it and show the record again,
+    or `page` where the record is gone.
 
     `verb` is given the form's cleaned data and returns the words for staff. A refusal is shown beside the
     question, and nothing of what was typed is lost.
     """
     meta = model_admin.opts
-    page = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk])
+    page = page or reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk])
     if request.method == "POST" and (form is None or form.is_valid()):
         try:
             messages.success(request, verb(form.cleaned_data if form is not None else {}))
             return redirect(page)
         except ShopError as refusal:
-            messages.error(request, refusal.detail)
+            _show_refusal(request, refusal, form)
     context = {
         **site.each_context(request),
         "title": question.title,
@@ -257,6 +259,15 @@ def act(
         "page": page,
     }
     return TemplateResponse(request, "shop/admin/ask.html", context)
+
+
+def _show_refusal(request: HttpRequest, refusal: ShopError, form: forms.Form | None) -> None:
+    """Show a refusal beside the fields that it names, else above them all."""
+    named = set(refusal.fields) & set(form.fields if form else ())
+    for name in named:
+        cast(forms.Form, form).add_error(name, refusal.fields[name])
+    if not named:
+        messages.error(request, refusal.detail)
 
 
 def run_verb(request: HttpRequest, verb: Callable[[], Any], success: str) -> bool:

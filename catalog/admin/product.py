@@ -1,21 +1,22 @@
 """Categories, products and variants. Nothing that was sold is deleted: it is unpublished or archived."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
-from django.utils.text import Truncator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.admin import TabularInline
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
+from unfold.decorators import action
 
 from catalog import tasks, usage
-from catalog.cautions import TEXTS
-from catalog.models import BundleComponent, Category, Product, ProductImage, Variant
-from catalog.models.facts import METHODS
-from catalog.usage import Method
-from shop.admin import ShopAdmin, register, time_column
+from catalog.admin.bundles import BundleComponentInline, bundle_tables
+from catalog.admin.imports import SheetButtons
+from catalog.admin.product_form import ProductForm
+from catalog.models import Category, ImportJob, Product, ProductImage, Variant
+from shop.admin import ShopAdmin, Table, register, time_column
+from shop.clock import reading
 from shop.images.admin import PictureFormSet, PictureInline
 
 
@@ -41,55 +42,6 @@ class VariantInline(TabularInline):
     fields = ("sku", "name", "net_content", "net_unit", "is_subscribable", "position")
 
 
-HINTS = {
-    "label_dose": 'From and to: {"foot_g": [100, 250], "max_sessions_per_week": 7}',
-    "usage_defaults": 'Where a guide starts: {"foot_g": 150, "minutes": [20, 30], "sessions_per_week": 3}',
-    "fragrance_allergens": "By their INCI names, separated by commas.",
-}
-
-
-def _steps(method: str) -> forms.Field:
-    return forms.CharField(
-        label=f"Directions: {Method(method).label.lower()}",
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}),
-        help_text="One step a line.",
-    )
-
-
-class ProductForm(forms.ModelForm):
-    """Directions as lines of text and cautions as boxes to tick; the record keeps lists and codes."""
-
-    directions_foot = _steps("foot")
-    directions_bath = _steps("bath")
-    directions_skin = _steps("skin")
-    caution_codes = forms.MultipleChoiceField(
-        required=False,
-        choices=[(code, f"{code}: {Truncator(text).chars(90)}") for code, text in TEXTS.items()],
-        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, hint in HINTS.items():
-            if name in self.fields:
-                self.fields[name].help_text = hint
-        for method in METHODS:
-            steps = (self.instance.directions or {}).get(method, ())
-            self.initial.setdefault(f"directions_{method}", "\n".join(steps))
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        typed = {
-            method: [
-                line.strip() for line in data.get(f"directions_{method}", "").splitlines() if line.strip()
-            ]
-            for method in METHODS
-        }
-        self.instance.directions = {method: steps for method, steps in typed.items() if steps}
-        return data
-
-
 class ProductPictures(PictureFormSet):
     task = tasks.prepare_pictures
 
@@ -100,7 +52,8 @@ class ProductImageInline(PictureInline):
 
 
 @register(Product)
-class ProductAdmin(KeptAdmin):
+class ProductAdmin(SheetButtons, KeptAdmin):
+    sheet_kind = ImportJob.Kind.PRODUCTS
     form = ProductForm
     list_display = ("name", "code", "kind", "category", "is_published", "position")
     list_filter = ("kind", "category", "is_published")
@@ -148,15 +101,9 @@ class ProductAdmin(KeptAdmin):
         return ", ".join(parts)
 
 
-class BundleComponentInline(TabularInline):
-    model = BundleComponent
-    fk_name = "bundle"
-    extra = 0
-    autocomplete_fields = ("variant",)
-
-
 @register(Variant)
-class VariantAdmin(KeptAdmin):
+class VariantAdmin(SheetButtons, KeptAdmin):
+    sheet_kind = ImportJob.Kind.VARIANTS
     fieldsets = (
         (None, {"fields": ("product", "sku", "name", "gtin", "position", "archived_at")}),
         (
@@ -179,9 +126,24 @@ class VariantAdmin(KeptAdmin):
     list_select_related = ("product", "stock")
     search_fields = ("sku", "gtin", "product__name")
     autocomplete_fields = ("product",)
-    inlines = (BundleComponentInline,)
+
+    actions_detail = ("prices",)
 
     archived = time_column("archived_at", "archived")
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Only a bundle is made of other goods."""
+        return (BundleComponentInline,) if obj is not None and obj.product.is_bundle else ()
+
+    def get_tables(self, request: HttpRequest, obj: Variant) -> Sequence[Table]:
+        return bundle_tables(obj, at=reading.now()) if obj.product.is_bundle else ()
+
+    @action(description="Prices", icon="sell", permissions=["see_prices"])
+    def prices(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:catalog_price_variant", object_id)
+
+    def has_see_prices_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("catalog.view_price")
 
     @admin.display(description="Net content", ordering="net_content")
     def content(self, variant: Variant) -> str:

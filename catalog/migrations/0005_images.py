@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0003_movements_are_append_only'),
+        ('catalog', '0004_stock_alerts'),
     ]
 
     operations = [

@@ -6,6 +6,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orders.carts import MAX_CODES
 from orders.models import Order
 from orders.models.cart import RefillUnit
 from shop.api.fields import (
@@ -26,7 +27,9 @@ class AddressSerializer(StrictSerializer):
     line1 = StrictCharField(max_length=200)
     line2 = StrictCharField(max_length=200, required=False, allow_blank=True)
     city = StrictCharField(max_length=120)
-    region = StrictCharField(max_length=8, required=False, allow_blank=True, help_text="State code (US).")
+    region = StrictCharField(
+        max_length=60, required=False, allow_blank=True, help_text="State or province; needed for the US."
+    )
     postal_code = StrictCharField(max_length=20, required=False, allow_blank=True)
     country = serializers.RegexField(r"^[A-Za-z]{2}\Z", help_text="ISO 3166-1 alpha-2.")
     phone = StrictCharField(max_length=32, required=False, allow_blank=True)
@@ -55,6 +58,12 @@ class CartChangeSerializer(CartCreateSerializer):
     shipping_address = AddressSerializer(required=False, allow_null=True)
     billing_address = AddressSerializer(required=False, allow_null=True)
     shipping_method = StrictCharField(max_length=40, required=False, allow_blank=True)
+    discount_codes = serializers.ListField(
+        child=StrictCharField(max_length=40),
+        max_length=MAX_CODES,
+        required=False,
+        help_text="All codes of the cart, in any case, with or without hyphens. [] takes them out.",
+    )
 
 
 class LineCreateSerializer(StrictSerializer):
@@ -92,6 +101,12 @@ class ReasonSerializer(StrictSerializer):
     reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
 
 
+class OrderListQuery(serializers.Serializer):
+    status = serializers.ChoiceField(choices=Order.Status.choices, required=False)
+    payment_status = serializers.ChoiceField(choices=Order.PaymentStatus.choices, required=False)
+    fulfilment_status = serializers.ChoiceField(choices=Order.FulfilmentStatus.choices, required=False)
+
+
 # --- answers (documentation; the views build plain dicts) ---------------------------------------------------
 
 
@@ -104,6 +119,13 @@ class ProblemOut(serializers.Serializer):
     code = serializers.CharField()
     detail = serializers.CharField()
     sku = serializers.CharField(allow_blank=True)
+    discount_code = serializers.CharField(allow_blank=True)
+
+
+class DiscountOut(serializers.Serializer):
+    label = serializers.CharField()  # type: ignore[assignment] # a field of this name is declared here
+    code = serializers.CharField(allow_blank=True, help_text="Empty: nobody had to enter one.")
+    amount = MoneySerializer(help_text="Off the goods and off delivery together.")
 
 
 class CartLineOut(serializers.Serializer):
@@ -116,14 +138,16 @@ class CartLineOut(serializers.Serializer):
     refill = RefillOut(allow_null=True)
     list_price = MoneySerializer(allow_null=True)
     price = MoneySerializer(allow_null=True)
-    unit_price = serializers.CharField(allow_blank=True)
-    total = MoneySerializer(allow_null=True)
+    unit_price = serializers.CharField(allow_blank=True, help_text="After discounts.")
+    discount = MoneySerializer(allow_null=True, help_text="This line's share of the discounts.")
+    total = MoneySerializer(allow_null=True, help_text="After discounts.")
 
 
 class TotalsOut(serializers.Serializer):
     items = MoneySerializer()
-    discount = MoneySerializer()
-    shipping = MoneySerializer()
+    discount = MoneySerializer(help_text="Off the goods.")
+    shipping = MoneySerializer(help_text="What is paid for delivery, after discounts.")
+    shipping_discount = MoneySerializer()
     tax = MoneySerializer()
     total = MoneySerializer()
     tax_included = serializers.BooleanField()
@@ -141,6 +165,12 @@ class AddressOut(serializers.Serializer):
     phone = serializers.CharField(allow_blank=True)
 
 
+class HintOut(serializers.Serializer):
+    field = serializers.CharField(help_text="Such as `shipping_address.postal_code`.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
 class CartOut(serializers.Serializer):
     id = serializers.CharField(help_text="Unguessable: whoever has it has the cart.")
     email = serializers.CharField(allow_blank=True)
@@ -150,9 +180,12 @@ class CartOut(serializers.Serializer):
     shipping_address = AddressOut(allow_null=True)
     billing_address = AddressOut(allow_null=True)
     shipping_method = serializers.CharField(allow_blank=True)
+    discount_codes = serializers.ListField(child=serializers.CharField())
     lines = CartLineOut(many=True)
+    discounts = DiscountOut(many=True, help_text="In the order in which they are taken off.")
     totals = TotalsOut()
     problems = ProblemOut(many=True, help_text="What keeps this cart from being ordered.")
+    hints = HintOut(many=True, help_text="What looks odd about an address. Ask; it can be ordered as it is.")
 
 
 class ShippingMethodOut(serializers.Serializer):
@@ -173,8 +206,9 @@ class OrderLineOut(serializers.Serializer):
     variant_name = serializers.CharField()
     quantity = serializers.IntegerField()
     price = MoneySerializer()
-    unit_price = serializers.CharField(allow_blank=True)
-    total = MoneySerializer()
+    unit_price = serializers.CharField(allow_blank=True, help_text="After discounts.")
+    discount = MoneySerializer(help_text="This line's share of the discounts.")
+    total = MoneySerializer(help_text="After discounts.")
     tax_rate = serializers.CharField()
     refill = RefillOut(allow_null=True)
 
@@ -183,6 +217,15 @@ class OrderShippingOut(serializers.Serializer):
     code = serializers.CharField()
     name = serializers.CharField()
     transit_days = serializers.ListField(child=serializers.IntegerField())
+
+
+class ShipmentOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.ChoiceField(choices=["packed", "dispatched", "delivered", "lost", "returned"])
+    carrier = serializers.CharField(allow_blank=True)
+    tracking_number = serializers.CharField(allow_blank=True)
+    tracking_url = serializers.CharField(allow_blank=True)
+    dispatched_at = serializers.DateTimeField(allow_null=True)
 
 
 class OrderOut(serializers.Serializer):
@@ -194,19 +237,54 @@ class OrderOut(serializers.Serializer):
     email = serializers.CharField()
     currency = serializers.CharField()
     lines = OrderLineOut(many=True)
+    discounts = DiscountOut(many=True)
     totals = TotalsOut()
     shipping_address = AddressOut()
     billing_address = AddressOut()
     shipping = OrderShippingOut()
+    shipments = ShipmentOut(many=True, help_text="Parcels, in the order of packing.")
     placed_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
     pay_before = serializers.DateTimeField(allow_null=True, help_text="The stock is held until then.")
 
 
+class OrderItemOut(serializers.Serializer):
+    sku = serializers.CharField()
+    product_name = serializers.CharField()
+    variant_name = serializers.CharField()
+    quantity = serializers.IntegerField()
+
+
+class OrderSummaryOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.ChoiceField(choices=Order.Status.choices)
+    payment_status = serializers.ChoiceField(choices=Order.PaymentStatus.choices)
+    fulfilment_status = serializers.ChoiceField(choices=Order.FulfilmentStatus.choices)
+    is_test = serializers.BooleanField()
+    total = MoneySerializer()
+    items = OrderItemOut(many=True)
+    placed_at = serializers.DateTimeField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderPageOut(serializers.Serializer):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = OrderSummaryOut(many=True)
+
+
+class ReorderOut(CartOut):
+    left_out = ProblemOut(many=True, help_text="What could not be put into the cart, and why.")
+
+
 class PaymentOut(serializers.Serializer):
-    kind = serializers.ChoiceField(choices=["elements"])
-    client_secret = serializers.CharField(help_text="For stripe.js: what a browser needs to pay.")
-    publishable_key = serializers.CharField()
+    kind = serializers.ChoiceField(
+        choices=["elements", "none"], help_text="`none`: there was nothing to pay, the order is placed."
+    )
+    client_secret = serializers.CharField(
+        required=False, help_text="For stripe.js: what a browser needs to pay."
+    )
+    publishable_key = serializers.CharField(required=False)
 
 
 class CheckoutOut(OrderOut):

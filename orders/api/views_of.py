@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 
 from catalog import pricing
-from orders import links
-from orders.carts import CartView
-from orders.models import CartLine, Order, OrderLine
+from orders import address_hints, links
+from orders.carts import CartView, Problem
+from orders.models import CartLine, Order, OrderLine, Shipment
 from orders.shipping import ShippingOption
 from orders.stripe_gateway import Intent
 from orders.totals import QuotedLine
@@ -27,19 +27,43 @@ def cart(found: CartView) -> dict[str, Any]:
         "shipping_address": row.shipping_address or None,
         "billing_address": row.billing_address or None,
         "shipping_method": row.shipping_method,
+        "discount_codes": row.discount_codes,
         "lines": [_cart_line(line, by_line.get(line.pk), row.currency) for line in found.lines],
+        "discounts": [
+            _discount(taken.label, taken.code, taken.saved, row.currency) for taken in quote.reductions
+        ],
         "totals": _totals(
             row.currency,
             items=quote.items_total,
             discount=quote.discount_total,
             shipping=quote.shipping_amount,
+            shipping_discount=quote.shipping_discount,
             tax=quote.tax_total,
             total=quote.total,
             tax_included=quote.tax_included,
         ),
-        "problems": [
-            {"code": problem.code, "detail": problem.detail, "sku": problem.sku} for problem in found.problems
+        "problems": [problem(one) for one in found.problems],
+        "hints": [
+            *_hints("shipping_address", row.shipping_address),
+            *_hints("billing_address", row.billing_address),
         ],
+    }
+
+
+def _hints(where: str, address: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        {"field": f"{where}.{hint.field}", "code": hint.code, "detail": hint.detail}
+        for hint in address_hints.hints(address)
+    ]
+
+
+def problem(found: Problem) -> dict[str, str]:
+    """Return what is wrong with a cart, or with an item that was to go into one."""
+    return {
+        "code": found.code,
+        "detail": found.detail,
+        "sku": found.sku,
+        "discount_code": found.discount_code,
     }
 
 
@@ -55,8 +79,31 @@ def shipping_option(option: ShippingOption) -> dict[str, Any]:
     }
 
 
+def order_summary(row: Order) -> dict[str, Any]:
+    """Return an order as a line of its holder's list. Expects `lines` prefetched."""
+    return {
+        "reference": row.reference,
+        "status": row.status,
+        "payment_status": row.payment_status,
+        "fulfilment_status": row.fulfilment_status,
+        "is_test": row.is_test,
+        "total": money(row.total, row.currency),
+        "items": [
+            {
+                "sku": line.sku,
+                "product_name": line.product_name,
+                "variant_name": line.variant_name,
+                "quantity": line.quantity,
+            }
+            for line in row.lines.all()
+        ],
+        "placed_at": row.placed_at,
+        "paid_at": row.paid_at,
+    }
+
+
 def order(row: Order) -> dict[str, Any]:
-    """Return an order as its holder sees it. Expects `lines` prefetched."""
+    """Return an order as its holder sees it. Expects `lines` prefetched; its parcels are one query more."""
     return {
         "reference": row.reference,
         "status": row.status,
@@ -66,11 +113,16 @@ def order(row: Order) -> dict[str, Any]:
         "email": row.email,
         "currency": row.currency,
         "lines": [_order_line(line, row) for line in row.lines.all()],
+        "discounts": [
+            _discount(taken.label, taken.code, taken.saved, row.currency)
+            for taken in (row.discounts.all() if row.is_discounted else ())
+        ],
         "totals": _totals(
             row.currency,
             items=row.items_total,
             discount=row.discount_total,
             shipping=row.shipping_total,
+            shipping_discount=row.shipping_discount,
             tax=row.tax_total,
             total=row.total,
             tax_included=row.tax_included,
@@ -82,14 +134,38 @@ def order(row: Order) -> dict[str, Any]:
             "name": row.shipping_method_name,
             "transit_days": [row.transit_days_min, row.transit_days_max],
         },
+        "shipments": [_shipment(parcel) for parcel in sent_of(row)],
         "placed_at": row.placed_at,
         "paid_at": row.paid_at,
         "pay_before": row.hold_expires_at if row.status == Order.Status.PENDING else None,
     }
 
 
-def payment(intent: Intent) -> dict[str, str]:
-    """Return what a browser needs to pay."""
+def sent_of(row: Order) -> list[Shipment]:
+    """Return an order's parcels as its holder may see them, in the order of packing: none that was opened
+    again. An order without money has none, and costs no query.
+    """
+    if not row.is_paid:
+        return []
+    parcels = sorted(row.shipments.all(), key=lambda parcel: parcel.pk)
+    return [parcel for parcel in parcels if parcel.status != Shipment.Status.UNPACKED]
+
+
+def _shipment(parcel: Shipment) -> dict[str, Any]:
+    return {
+        "reference": parcel.reference,
+        "status": parcel.status,
+        "carrier": parcel.carrier,
+        "tracking_number": parcel.tracking_number,
+        "tracking_url": parcel.tracking_url,
+        "dispatched_at": parcel.dispatched_at,
+    }
+
+
+def payment(intent: Intent | None) -> dict[str, str]:
+    """Return what a browser needs to pay; nothing where there is nothing to pay."""
+    if intent is None:
+        return {"kind": "none"}
     return {
         "kind": "elements",
         "client_secret": intent.client_secret,
@@ -111,7 +187,7 @@ def _priced_lines(found: CartView) -> list[int]:
 
 def _cart_line(line: CartLine, quoted: QuotedLine | None, currency: str) -> dict[str, Any]:
     variant = line.variant
-    label = pricing.unit_price(quoted.priced.unit_price, currency, variant) if quoted else None
+    label = pricing.unit_price(quoted.amount, currency, variant, pieces=line.quantity) if quoted else None
     return {
         "id": line.pk,
         "sku": variant.sku,
@@ -123,6 +199,7 @@ def _cart_line(line: CartLine, quoted: QuotedLine | None, currency: str) -> dict
         "list_price": money(quoted.priced.list_unit_price, currency) if quoted else None,
         "price": money(quoted.priced.unit_price, currency) if quoted else None,
         "unit_price": label.label if label else "",
+        "discount": money(quoted.discount, currency) if quoted else None,
         "total": money(quoted.amount, currency) if quoted else None,
     }
 
@@ -135,10 +212,15 @@ def _order_line(line: OrderLine, row: Order) -> dict[str, Any]:
         "quantity": line.quantity,
         "price": money(line.unit_price, row.currency),
         "unit_price": line.unit_price_label,
+        "discount": money(line.discount, row.currency),
         "total": money(line.gross if row.tax_included else line.net, row.currency),
         "tax_rate": f"{line.tax_rate.normalize():f}",
         "refill": _refill(line),
     }
+
+
+def _discount(label: str, code: str, amount: int, currency: str) -> dict[str, Any]:
+    return {"label": label, "code": code, "amount": money(amount, currency)}
 
 
 def _refill(line: CartLine | OrderLine) -> dict[str, Any] | None:

@@ -3,8 +3,10 @@
 import secrets
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import ngettext
 
 from catalog.models import Variant
 
@@ -21,7 +23,12 @@ def interval_in_words(count: int | None, unit: str | None) -> str:
         return ""
     if unit == RefillUnit.DAY and count % 7 == 0:
         count, unit = count // 7, RefillUnit.WEEK.value
-    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+    words = {
+        "day": ngettext("every day", "every %(count)s days", count),
+        "week": ngettext("every week", "every %(count)s weeks", count),
+        "month": ngettext("every month", "every %(count)s months", count),
+    }
+    return words[unit] % {"count": count}
 
 
 def new_token() -> str:
@@ -44,6 +51,8 @@ class Cart(models.Model):
     shipping_address = models.JSONField(default=dict, blank=True)
     billing_address = models.JSONField(default=dict, blank=True)
     shipping_method = models.CharField(max_length=40, blank=True)
+    # As entered, normalised; also those that are refused, so that the refusal can be shown.
+    discount_codes = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

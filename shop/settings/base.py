@@ -94,6 +94,9 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
 LANGUAGE_CODE = "en-gb"
+# The languages that mails have words in; another locale's mails speak LANGUAGE_CODE, dates included.
+LANGUAGES = [("en-gb", "English")]
+LOCALE_PATHS = [BASE_DIR / "shop" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = ["shop.formats"]
@@ -208,6 +211,17 @@ REFILL_REMINDER_DAYS_SHORT = 2
 REFILL_NOTICE_FOR = timedelta(hours=48)
 REFILLS_ENABLED = env.bool("REFILLS_ENABLED", True)
 TERMS_VERSION = "2026-11"
+# Where parcels leave from: what crosses a customs border needs a customs form.
+SHIPS_FROM_COUNTRY = env.str("SHIPS_FROM_COUNTRY", "GB")
+# Carriers that staff choose from, and where their customers follow a parcel.
+CARRIERS = {
+    "Royal Mail": "https://www.royalmail.com/track-your-item#/tracking-results/{number}",
+    "DHL": "https://www.dhl.com/en/express/tracking.html?AWB={number}",
+    "UPS": "https://www.ups.com/track?tracknum={number}",
+    "USPS": "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}",
+}
+# Who knows tax rates: see orders.taxes.TaxService.
+TAX_SERVICE = "orders.taxes.RateRows"
 # Multiplies every rate limit: a test host that sends many requests from one address raises it.
 RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
 # How often, in how many seconds. What protects cards never fails open: see shop.api.limits.
@@ -221,6 +235,8 @@ LIMITS = {
     "payment_per_order": (10, 3600),
     "declines_per_ip": (10, 3600),
     "declines_per_order": (5, 3600),
+    "codes_per_ip": (30, 3600),
+    "codes_per_cart": (15, 3600),
 }
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)
@@ -317,6 +333,10 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- import and export --------------------------------------------------------------------------------------
+# The library's own formats. catalog.sheets does more: no cell that it writes begins like a formula.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 # --- admin --------------------------------------------------------------------------------------------------
 # The storefront's sea green, #3b6a66, from pale to dark.
