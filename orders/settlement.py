@@ -107,7 +107,7 @@ def settle_free(order: Order, *, at: datetime) -> Order:
         payment.succeeded_at = at
         payment.save(update_fields=["succeeded_at"])
         lifecycle.mark_paid(order, at=at)
-        lifecycle.note(order, "paid", "Nothing to pay: discounts cover all of it.", at=at)
+        lifecycle.note(order, "free", "Nothing to pay: discounts cover all of it.", at=at)
         lifecycle.confirm(order, at=at)
         outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
     return order

@@ -4,11 +4,14 @@ from orders.admin import (
     books,
     carts,
     customers,
+    discounts,
     disputes,
     mail_samples,
     orders,
     payments,
+    recalls,
     regions,
+    shipments,
     subscriptions,
 )
 
@@ -16,10 +19,13 @@ __all__ = [
     "books",
     "carts",
     "customers",
+    "discounts",
     "disputes",
     "mail_samples",
     "orders",
     "payments",
+    "recalls",
     "regions",
+    "shipments",
     "subscriptions",
 ]

@@ -158,6 +158,8 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
         if order.discount_total:
             parts.append(f"− {show(order.discount_total)} discount")
         parts.append(f"+ {show(order.shipping_total)} shipping")
+        if order.shipping_discount:
+            parts.append(f"({show(order.shipping_discount)} of shipping discounted)")
         if not order.tax_included:
             parts.append(f"+ {show(order.tax_total)} tax")
         note = f", {show(order.tax_total)} tax in it" if order.tax_included else ""

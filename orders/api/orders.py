@@ -51,7 +51,8 @@ def held_order(request: Request, reference: str) -> Order:
 
     :raises NotFound: for any order that is not theirs, in the same words as for none at all.
     """
-    rows = Order.objects.prefetch_related(Prefetch("lines", OrderLine.objects.order_by("position")))
+    lines = Prefetch("lines", OrderLine.objects.order_by("position"))
+    rows = Order.objects.prefetch_related(lines, "shipments")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme == "OrderToken" and _names(token, reference):
         order = rows.filter(reference=reference).first()

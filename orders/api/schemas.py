@@ -219,6 +219,15 @@ class OrderShippingOut(serializers.Serializer):
     transit_days = serializers.ListField(child=serializers.IntegerField())
 
 
+class ShipmentOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.ChoiceField(choices=["packed", "dispatched", "delivered", "lost", "returned"])
+    carrier = serializers.CharField(allow_blank=True)
+    tracking_number = serializers.CharField(allow_blank=True)
+    tracking_url = serializers.CharField(allow_blank=True)
+    dispatched_at = serializers.DateTimeField(allow_null=True)
+
+
 class OrderOut(serializers.Serializer):
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=Order.Status.choices)
@@ -233,6 +242,7 @@ class OrderOut(serializers.Serializer):
     shipping_address = AddressOut()
     billing_address = AddressOut()
     shipping = OrderShippingOut()
+    shipments = ShipmentOut(many=True, help_text="Parcels, in the order of packing.")
     placed_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
     pay_before = serializers.DateTimeField(allow_null=True, help_text="The stock is held until then.")

@@ -8,12 +8,13 @@ from orders.emails.order_mails import (
     refund_sent,
     staff_review,
 )
-from orders.emails.parcels import shipped
+from orders.emails.parcels import recall_notice, shipped
 
 __all__ = [
     "order_confirmation",
     "paid_too_late",
     "payment_failed",
+    "recall_notice",
     "refund_sent",
     "shipped",
     "staff_books",

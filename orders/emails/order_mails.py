@@ -113,7 +113,7 @@ def _about(order: Order) -> dict[str, object]:
         {
             "name": f"{line.product_name}, {line.variant_name}",
             "quantity": line.quantity,
-            "amount": show(line.gross if order.tax_included else line.net),
+            "amount": show(line.full_amount),
             "refill": interval_in_words(line.refill_count, line.refill_unit),
         }
         for line in lines
@@ -122,8 +122,11 @@ def _about(order: Order) -> dict[str, object]:
         "order": order,
         "is_test": order.is_test,
         "rows": rows,
-        "shipping": show(order.shipping_total),
-        "discount": show(order.discount_total) if order.discount_total else "",
+        "shipping": show(order.shipping_price),
+        "discounts": [
+            {"label": taken.label, "code": taken.code, "amount": show(taken.saved)}
+            for taken in (order.discounts.all() if order.is_discounted else ())
+        ],
         "tax": show(order.tax_total) if order.tax_total else "",
         "tax_name": next((line.tax_name for line in lines if line.tax_name), _("Tax")),
         "total": show(order.total),

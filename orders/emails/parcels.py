@@ -1,5 +1,6 @@
 """Mails about parcels."""
 
+from collections.abc import Sequence
 from copy import copy
 
 from django.db.models import Prefetch, prefetch_related_objects
@@ -56,3 +57,35 @@ def contents(shipment: Shipment) -> list[dict[str, object]]:
         )
         row["quantity"] = int(str(row["quantity"])) + line.quantity
     return list(found.values())
+
+
+@languages.spoken_by(lambda lines: lines[-1].shipment.order.locale)
+def recall_notice(lines: Sequence[ShipmentLine], *, reason: str, subject_key: str, occasion: str) -> Letter:
+    """Goods that a customer got are taken back: which batches, what is wrong and what to do."""
+    order = lines[-1].shipment.order
+    rows = [
+        {
+            "name": f"{line.variant.product.name}, {line.variant.name}",
+            "quantity": line.quantity,
+            "batch": line.lot.code if line.lot else "",
+            "order": line.shipment.order.reference,
+        }
+        for line in lines
+    ]
+    context: dict[str, object] = {
+        "rows": rows,
+        "reason": reason,
+        "is_test": order.is_test,
+        "url": links.order_url(order),
+        "reference": order.reference,
+    }
+    return Letter(
+        kind="recall",
+        subject_key=subject_key,
+        occasion=occasion,
+        subject=_("Important: please stop using a product from order [%(reference)s]")
+        % {"reference": order.reference},
+        template="orders/mail/recall",
+        context=context,
+        locale=order.locale,
+    )

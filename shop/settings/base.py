@@ -312,6 +312,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- import and export --------------------------------------------------------------------------------------
+# The library's own formats. catalog.sheets does more: no cell that it writes begins like a formula.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+
 # --- admin --------------------------------------------------------------------------------------------------
 # The storefront's sea green, #3b6a66, from pale to dark.
 SEA_GREEN = {

@@ -55,6 +55,10 @@ class LineForm(forms.Form):
         return changes
 
 
+class CodeForm(forms.Form):
+    code = forms.CharField(label="Discount code", max_length=40, validators=ONE_LINE)
+
+
 class EstimateForm(forms.Form):
     """How somebody uses a product; what is left empty is taken from the product's usage guide."""
 
