@@ -216,7 +216,7 @@ def _explain() -> None:
     page = site._registry[Order]
     found, _ = page.get_search_results(HttpRequest(), Order.objects.all(), "Smith")
     print("\nEXPLAIN ANALYZE of a search for Smith, first page:")
-    print(found.order_by("-id")[:50].explain(analyze=True, buffers=True, costs=False))
+    _print_plan(found)
     to_pack = Order.objects.filter(status="placed", payment_status="paid", fulfilment_status="unfulfilled")
     print("\nEXPLAIN ANALYZE of the orders to pack, first page:")
     print(
