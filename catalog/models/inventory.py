@@ -209,7 +209,7 @@ class StockMovement(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    # What caused it ("shipment:S-…", "count:2026-11-23", "import:42") and which line of that.
+    # What caused it ("shipment:P-…", "count:2026-11-23", "import:42") and which line of that.
     cause = models.CharField(max_length=80)
     line = models.CharField(max_length=40, blank=True)
     at = models.DateTimeField()

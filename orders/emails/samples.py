@@ -156,7 +156,7 @@ def subscription() -> Subscription:
 
 def _shipped() -> Letter:
     box = Shipment(
-        pk=_NO_ROW, reference="S-7QX2M9KA", order=order(), address=HOME, carrier="Royal Mail",
+        pk=_NO_ROW, reference="P-7QX2M9KA", order=order(), address=HOME, carrier="Royal Mail",
         tracking_number="QX123456785GB", tracking_url="https://www.royalmail.com/track-your-item",
         weight_g=2300, status=Shipment.Status.DISPATCHED, packed_at=AT, dispatched_at=AT,
     )  # fmt: skip
@@ -170,6 +170,14 @@ def _shipped() -> Letter:
         ShipmentLine(shipment=box, variant=oil, sku=oil.sku, lot=lots[1], quantity=1),
     ]
     return parcels.shipped(_with_rows(box, lines=lines))
+
+
+def _recall() -> Letter:
+    oil, box = _oil(), Shipment(pk=_NO_ROW, reference="P-7QX2M9KA", order=order(), address=HOME)
+    lot = Lot(pk=_NO_ROW, variant=oil, code="O2610C", best_before_on=date(2028, 10, 31))
+    line = ShipmentLine(shipment=box, variant=oil, sku=oil.sku, lot=lot, quantity=1)
+    reason = "The pump of this batch can leak. Please stop using the bottle and keep it upright."
+    return parcels.recall_notice([line], reason=reason, subject_key="lot:0", occasion="")
 
 
 def _refund() -> Letter:
@@ -211,6 +219,7 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "order_confirmation": lambda: order_mails.order_confirmation(order()),
     "paid_too_late": lambda: order_mails.paid_too_late(order()),
     "payment_failed": lambda: order_mails.payment_failed(order()),
+    "recall": _recall,
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
     "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill()),
     "refill_paid": lambda: refills.refill_paid(refill()),
