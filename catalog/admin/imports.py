@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
@@ -76,12 +78,12 @@ class BringForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kind = self.fields["kind"]
+        kind: Any = self.fields["kind"]
         kind.choices = [(value, Kind(value).label.capitalize()) for value in self.kinds]
         kind.label = "What is in it"
-        kind.help_text = " ".join(
-            f"{Kind(value).label.capitalize()}: {', '.join(sheets.names_of(value))}." for value in self.kinds
-        )
+        asked = self.initial.get("kind")
+        shown = [value for value in self.kinds if asked in (None, value)]
+        kind.help_text = format_html_join(mark_safe("<br>"), "{}", ((_columns_of(one),) for one in shown))
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -90,6 +92,12 @@ class BringForm(forms.ModelForm):
         if not file.name.lower().endswith((".csv", ".xlsx")):
             raise forms.ValidationError("Bring a .csv or an .xlsx file.")
         return file
+
+
+def _columns_of(kind: str) -> str:
+    needed = sheets.REQUIRED[kind]
+    names = ", ".join(f"{name} (needed)" if name in needed else name for name in sheets.names_of(kind))
+    return f"{Kind(kind).label.capitalize()}, columns: {names}."
 
 
 @register(ImportJob)
@@ -168,8 +176,8 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return tables
 
     @display(description="status", ordering="status", label=LABELS)
-    def status_badge(self, job: ImportJob) -> tuple[str, str]:
-        return job.status, job.get_status_display()
+    def status_badge(self, job: ImportJob) -> str:
+        return job.status
 
     @display(description="new", ordering="rows_new")
     def new(self, job: ImportJob) -> int:
@@ -272,18 +280,18 @@ class SheetButtons(ModelAdmin):
     """Import and export on a list. Put it before the admin class, and name the kind of file."""
 
     sheet_kind: ClassVar[str]
-    actions_list = ("export_csv", "export_xlsx", "import_file")
-    actions = ("export_selected",)
+    actions_list: tuple[str, ...] = ("export_csv", "export_xlsx", "import_file")
+    actions: Sequence[str] = ("export_selected",)
 
     def has_import_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return self.sheet_kind in kinds_for(request.user)
 
     @action(description="Export as CSV", icon="download", permissions=["view"])
-    def export_csv(self, request: HttpRequest) -> HttpResponse:
+    def export_csv(self, request: HttpRequest) -> StreamingHttpResponse:
         return _csv(self.sheet_kind)
 
     @action(description="Export as XLSX", icon="download", permissions=["view"])
-    def export_xlsx(self, request: HttpRequest) -> HttpResponse:
+    def export_xlsx(self, request: HttpRequest) -> FileResponse:
         kind = self.sheet_kind
         book = sheets.workbook(kind, sheets.rows_of(kind))
         return FileResponse(book, as_attachment=True, filename=f"{kind}.xlsx", content_type=XLSX)
@@ -293,11 +301,11 @@ class SheetButtons(ModelAdmin):
         return redirect(f"{reverse('admin:catalog_importjob_add')}?{urlencode({'kind': self.sheet_kind})}")
 
     @admin.action(description="Export the selected as CSV", permissions=["view"])
-    def export_selected(self, request: HttpRequest, queryset: "QuerySet[Any]") -> HttpResponse:
+    def export_selected(self, request: HttpRequest, queryset: "QuerySet[Any]") -> StreamingHttpResponse:
         return _csv(self.sheet_kind, queryset)
 
 
-def _csv(kind: str, chosen: "QuerySet[Any] | None" = None) -> HttpResponse:
+def _csv(kind: str, chosen: "QuerySet[Any] | None" = None) -> StreamingHttpResponse:
     lines = sheets.csv_lines(kind, sheets.rows_of(kind, chosen))
     headers = {"Content-Disposition": f'attachment; filename="{kind}.csv"'}
-    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)  # type: ignore[return-value]
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

@@ -43,10 +43,12 @@ from catalog.inventory.lots import (
     recall,
     receive_lot,
     release_lot,
+    waiting_lots,
 )
 from catalog.inventory.reservations import (
     allocate,
     cover_shortage,
+    gone_short,
     is_reserved,
     release,
     release_expired,
@@ -84,6 +86,7 @@ __all__ = [
     "demand_of",
     "differences",
     "ending_lots",
+    "gone_short",
     "is_reserved",
     "last_sale_day",
     "lock_all",
@@ -110,5 +113,6 @@ __all__ = [
     "sold_until",
     "stock_state",
     "stocked",
+    "waiting_lots",
     "with_stock",
 ]

@@ -202,10 +202,8 @@ class VariantSheet(RecordSheet):
     def _values(self, row: Row, record: Variant) -> dict[str, Any]:
         plain = row.given - {"product", "archived"}
         values = {self.aliases.get(name, name): row.get(name) for name in plain}
-        for name, value in values.items():
-            if value is None:
-                default = Variant._meta.get_field(name).get_default()
-                values[name] = default if default is not None else None
+        defaults = {one.name: one.get_default() for one in Variant._meta.fields}
+        values = {name: defaults[name] if value is None else value for name, value in values.items()}
         if "archived" in row.given:
             values["archived_at"] = (record.archived_at or self.at) if row.values.archived else None
         self._set_product(row, record, values)

@@ -10,6 +10,8 @@ from catalog.sheets.cells import Day
 from catalog.sheets.rows import CHANGED, NEW, Row, Sheet, variants_of
 
 LotKey = tuple[int, str]
+# As the table of lots has them.
+MAX_LENGTHS = {"lot": 32, "supplier_lot": 64, "note": 300}
 
 
 class StockSheet(Sheet):
@@ -88,7 +90,7 @@ class LotSheet(StockSheet):
         known = self._lots(rows, variants.values())
         for row in rows:
             self._name(row)
-            if not row.get("lot"):
+            if row.get("lot") == "":
                 row.refuse("lot", "A lot has a code.")
             self.refuse_twice(row, (row.get("sku"), row.get("lot")), "lot")
             if not row.errors:
@@ -132,8 +134,7 @@ class LotSheet(StockSheet):
         )
 
     def _refuse_lengths(self, row: Row) -> None:
-        for column, name in (("lot", "code"), ("supplier_lot", "supplier_lot"), ("note", "note")):
-            limit = Lot._meta.get_field(name).max_length or 0
+        for column, limit in MAX_LENGTHS.items():
             if len(row.get(column) or "") > limit:
                 row.refuse(column, f"Longer than {limit} characters.")
 

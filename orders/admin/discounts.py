@@ -204,6 +204,7 @@ def _of(used: int, cap: int | None) -> str:
 
 
 def _rows(discount: Discount) -> Iterator[Sequence[str]]:
+    """The codes of a discount as a table, its header first."""
     yield "code", "used", "may_be_used", "active"
     rows = DiscountCode.objects.filter(discount=discount).annotate(used_count=_USED)
     for row in rows.order_by("pk").iterator(chunk_size=1000):

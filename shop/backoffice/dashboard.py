@@ -103,6 +103,11 @@ KINDS = (
         {"status__in": "dunning,action_required"},
     ),
     _Kind("Low stock", "at or under the reorder point", inventory.low_levels, {"level": "low"}, True),
+    _Kind(
+        "Short of stock", "paid, and their stock was taken away: find other", inventory.gone_short,
+        {"status__exact": "short"}, True,
+    ),
+    _Kind("Lots to release", "in quarantine, or returned", inventory.waiting_lots, {"waits": "release"}),
     _Kind("Lots near their end", "sold for 60 days more at most", inventory.ending_lots, {"ends": "soon"}),
     _Kind(
         "Mails not sent", "failed once or more; see the error", unsent_mails,

@@ -10,13 +10,14 @@ from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 
-from catalog.models import StockLevel
+from catalog import inventory
+from catalog.models import StockLevel, StockReservation
 from orders.models import Order, Refill
 from shop.accounts.models import User
 from shop.backoffice import dashboard
 from shop.clock import reading
 from shop.mail.models import OutboxMessage
-from tests.factories.catalog import make_variant
+from tests.factories.catalog import make_variant, put_in_stock
 from tests.factories.orders import make_customer, make_order, make_paid_order, make_subscription
 from tests.factories.parcels import make_allocated_order, pack
 
@@ -37,6 +38,10 @@ def busy_day(db: None) -> None:
     Refill.objects.update(status=Refill.Status.DUNNING)
     short = make_variant(stock=2, reorder_point=5)
     lot = short.lots.get()
+    inventory.quarantine(put_in_stock(variant, 3), actor=None, cause="q", at=reading.now())
+    StockReservation.objects.create(
+        reference="order:S", variant=variant, quantity=1, status="short", created_at=reading.now()
+    )
     lot.best_before_on = reading.now().date() + timedelta(days=short.min_remaining_life_days + 10)
     lot.save()
     now = reading.now()
@@ -66,6 +71,8 @@ def test_every_number_counts_what_its_list_shows(
         "Declined payments": 1,
         "Refills in dunning": 1,
         "Low stock": 1,
+        "Short of stock": 1,
+        "Lots to release": 1,
         "Lots near their end": 1,
         "Mails not sent": 1,
     }
