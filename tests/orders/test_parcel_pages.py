@@ -72,7 +72,7 @@ def test_a_corrected_label_sends_no_second_mail(desk: Client) -> None:
     press(desk, parcel, "correct_label", carrier="Royal Mail", tracking_number="RIGHT1")
 
     parcel.refresh_from_db()
-    assert f"TAKEN1 is the number of parcel {other.reference}." in taken
+    assert f"Parcel {other.reference} has it." in taken
     assert parcel.tracking_url.endswith("/RIGHT1")
     assert OutboxMessage.objects.filter(kind="shipped").count() == 2
 

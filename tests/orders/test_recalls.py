@@ -177,7 +177,7 @@ def test_a_parcel_with_a_recalled_lot_is_packed_anew(bad: Lot) -> None:
     parcel = shipments.waiting().get()
     recalls.recall([bad], reason=REASON, actor=None, at=AT)
 
-    with pytest.raises(inventory.NotEnoughStock):
+    with pytest.raises(inventory.LotNotOnSale):
         shipments.dispatch(parcel, shipments.Label(), actor=None, at=AT)
     shipments.unpack(parcel, reason="recalled", actor=None, at=AT)
     inventory.cover_shortage(parcel.order.stock_reference, at=AT)
