@@ -6,15 +6,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from orders import payouts
 from orders.admin import looks
 from orders.admin.order_buttons import stripe_in_words
-from orders.models import Order, Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
+from orders.models import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from shop.admin import Question, ReadOnlyAdmin, Table, act, badges, money_column, register, time_column, when
 from shop.clock import reading
 from shop.money import format_money
@@ -37,14 +35,6 @@ class Echo:
 
     def write(self, text: str) -> str:
         return text
-
-
-def order_link(order: Order | None) -> SafeString | str:
-    """Return an order's reference as a link to its page."""
-    if order is None:
-        return "–"
-    address = reverse("admin:orders_order_change", args=[order.pk])
-    return format_html('<a class="underline" href="{}">{}</a>', address, order.reference)
 
 
 def amount_of(row: ReconciliationDifference, amount: int | None) -> str:
@@ -82,7 +72,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
                 badges((row.severity, SEVERITY[row.severity])),
                 looks.words(row.kind),
                 row.subject,
-                order_link(row.order),
+                looks.order_link(row.order),
                 amount_of(row, row.here),
                 amount_of(row, row.there),
                 row.explanation,
@@ -135,7 +125,7 @@ class ReconciliationDifferenceAdmin(ReadOnlyAdmin):
 
     @display(description="order")
     def order_column(self, row: ReconciliationDifference) -> SafeString | str:
-        return order_link(row.order)
+        return looks.order_link(row.order)
 
     @display(description="here")
     def here_column(self, row: ReconciliationDifference) -> str:
@@ -206,7 +196,14 @@ def _line(line: PayoutLine) -> Sequence[Any]:
 
     what = looks.words(line.type)
     sums = (show(line.amount), show(line.fee), show(line.net))
-    return (when(line.created_at), what, order_link(line.order), *sums, line.source_id, line.description)
+    return (
+        when(line.created_at),
+        what,
+        looks.order_link(line.order),
+        *sums,
+        line.source_id,
+        line.description,
+    )
 
 
 def _payout(object_id: str) -> Payout:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orders import addresses
@@ -68,3 +69,11 @@ def address(value: Mapping[str, str]) -> SafeString | str:
 def interval(count: int | None, unit: str | None) -> str:
     """Return a refill's interval in words: every 4 weeks."""
     return interval_in_words(count, unit) or "once"
+
+
+def order_link(order: Order | None) -> SafeString | str:
+    """Return an order's reference as a link to its page."""
+    if order is None:
+        return "–"
+    address = reverse("admin:orders_order_change", args=[order.pk])
+    return format_html('<a class="underline" href="{}">{}</a>', address, order.reference)

@@ -12,7 +12,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from orders import checkout, lifecycle, payments, reconciler, refunds, settlement, stripe_gateway
-from orders.admin import looks
+from orders.admin import looks, paper
 from orders.admin.forms import FindingForm, RefundPartForm, RefundRestForm
 from orders.models import Order, Payment, StripeRefund
 from shop.accounts.models import User
@@ -41,13 +41,14 @@ def staff(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-class OrderButtons(ModelAdmin):
+class OrderButtons(paper.OrderPaper, ModelAdmin):
     """What staff may do to an order. A button is there only while its verb could succeed."""
 
     actions_detail = (
         "ask_stripe",
         "finish_review",
         "send_confirmation",
+        {"title": "Paper", "icon": "print", "items": ["invoice", "packing_slip"]},
         {"title": "Refund", "icon": "undo", "items": ["refund_part", "refund_rest"]},
         "cancel_order",
     )
@@ -176,6 +177,7 @@ def _possible(order: Order) -> set[str]:
         possible.add("cancel_order")
     if order.review_reason:
         possible.add("finish_review")
+    possible |= paper.possible(order)
     if _confirmations(order).exists():
         possible.add("send_confirmation")
     return possible

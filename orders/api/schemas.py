@@ -6,7 +6,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from orders.models import Order
+from orders.models import Invoice, Order
 from orders.models.cart import RefillUnit
 from shop.api.fields import (
     MoneySerializer,
@@ -185,6 +185,14 @@ class OrderShippingOut(serializers.Serializer):
     transit_days = serializers.ListField(child=serializers.IntegerField())
 
 
+class DocumentOut(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=Invoice.Kind.choices)
+    code = serializers.CharField(help_text="Its number, without gaps in its series.")
+    issued_at = serializers.DateTimeField()
+    total = MoneySerializer()
+    url = serializers.CharField(help_text="The PDF, for the holder of the order.")
+
+
 class OrderOut(serializers.Serializer):
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=Order.Status.choices)
@@ -200,6 +208,7 @@ class OrderOut(serializers.Serializer):
     shipping = OrderShippingOut()
     placed_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
+    documents = DocumentOut(many=True, help_text="Invoices and credit notes.")
     pay_before = serializers.DateTimeField(allow_null=True, help_text="The stock is held until then.")
 
 

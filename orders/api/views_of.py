@@ -7,7 +7,7 @@ from django.conf import settings
 from catalog import pricing
 from orders import links
 from orders.carts import CartView
-from orders.models import CartLine, Order, OrderLine
+from orders.models import CartLine, Invoice, Order, OrderLine
 from orders.shipping import ShippingOption
 from orders.stripe_gateway import Intent
 from orders.totals import QuotedLine
@@ -84,6 +84,7 @@ def order(row: Order) -> dict[str, Any]:
         },
         "placed_at": row.placed_at,
         "paid_at": row.paid_at,
+        "documents": [_document(invoice, row) for invoice in row.invoices.order_by("pk")],
         "pay_before": row.hold_expires_at if row.status == Order.Status.PENDING else None,
     }
 
@@ -138,6 +139,16 @@ def _order_line(line: OrderLine, row: Order) -> dict[str, Any]:
         "total": money(line.gross if row.tax_included else line.net, row.currency),
         "tax_rate": f"{line.tax_rate.normalize():f}",
         "refill": _refill(line),
+    }
+
+
+def _document(invoice: Invoice, row: Order) -> dict[str, Any]:
+    return {
+        "kind": invoice.kind,
+        "code": invoice.code,
+        "issued_at": invoice.issued_at,
+        "total": money(invoice.gross, invoice.currency),
+        "url": f"{settings.BASE_URL}/api/v1/orders/{row.reference}/documents/{invoice.code}",
     }
 
 

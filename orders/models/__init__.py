@@ -4,6 +4,7 @@ from orders.models.books import Payout, PayoutLine, ReconciliationDifference, Re
 from orders.models.cart import Cart, CartLine
 from orders.models.customer import Consent, Customer, SavedCard
 from orders.models.dispute import Dispute, FraudWarning
+from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
@@ -18,6 +19,8 @@ __all__ = [
     "Deployment",
     "Dispute",
     "FraudWarning",
+    "Invoice",
+    "InvoiceSeries",
     "Order",
     "OrderEvent",
     "OrderLine",

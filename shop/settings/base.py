@@ -255,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         "PaymentStatus": "orders.models.Order.PaymentStatus",
         "FulfilmentStatus": "orders.models.Order.FulfilmentStatus",
         "SubscriptionStatus": "orders.models.Subscription.Status",
+        "DocumentKind": "orders.models.InvoiceSeries.Kind",
         "RefillStatus": "orders.models.Refill.Status",
         "RefillUnit": "orders.models.cart.RefillUnit",
         "ProductKind": "catalog.models.Product.Kind",

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from orders import addresses, checkout, settlement, stripe_gateway
+from orders import addresses, checkout, paper, settlement, stripe_gateway
 from orders.models import BillingCycle, Order, OrderEvent, Subscription
+from shop.api.downloads import pdf
 from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.storefront import baskets
@@ -52,6 +53,7 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
         "billing_address": addresses.lines(order.billing_address),
         "timeline": _timeline(order),
         "refills": _refills(order),
+        "documents": order.invoices.order_by("pk"),
         "can_cancel": order.status == Order.Status.PENDING and not order.is_paid and state != "processing",
     }
     return render(request, "storefront/order.html", context)
@@ -70,6 +72,19 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
     except ShopError as error:
         messages.error(request, error.detail)
     return redirect("order", token=token)
+
+
+@never_cache
+@require_safe
+def document(request: HttpRequest, token: str, code: str) -> HttpResponse:
+    """Show an invoice or a credit note of an order.
+
+    :raises Http404: for a number that is not this order's.
+    """
+    invoice = held_order(token).invoices.select_related("order").filter(code=code).first()
+    if invoice is None:
+        raise Http404
+    return pdf(paper.invoice_pdf(invoice), invoice.code)
 
 
 def _ask_stripe(order: Order) -> bool:

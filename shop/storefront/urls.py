@@ -17,6 +17,7 @@ urlpatterns = [
     path("pay/<str:token>", payment.pay, name="pay"),
     path("o/<str:token>", orders.show, name="order"),
     path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
+    path("o/<str:token>/documents/<str:code>", orders.document, name="order-document"),
     *article_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
