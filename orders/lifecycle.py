@@ -88,6 +88,12 @@ def mark_refunded(order: Order, *, refunded: int, received: int) -> None:
         advance(order, field="payment_status", table=Order.PAYMENT_STEPS, target=target)
 
 
+def mark_fulfilment(order: Order, target: str) -> None:
+    """Show how much of an order has left, or come back. Repeating changes nothing."""
+    if order.fulfilment_status != target:
+        advance(order, field="fulfilment_status", table=Order.FULFILMENT_STEPS, target=target)
+
+
 def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | None = None) -> None:
     """Cancel or expire an order."""
     advance(

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from catalog.inventory.ledger import OutOfStock, change_reserved, let_go, lock_levels
+from catalog.inventory.ledger import NotAllocated, OutOfStock, change_reserved, let_go, lock_levels
 from catalog.models import StockLevel, StockReservation, Variant
 
 Status = StockReservation.Status
@@ -179,6 +179,35 @@ def release(reference: str, *, at: datetime) -> None:
     """Give back whatever a reference still has: holds, allocations, claims that went short. Repeatable."""
     done = (Status.CONSUMED, Status.RELEASED)
     let_go([row for row in _locked(reference) if row.status not in done])
+
+
+@transaction.atomic(savepoint=False)
+def release_units(reference: str, quantities: Mapping[int, int], *, at: datetime) -> None:
+    """Give back a part of what a reference has: units by variant id, which it no longer wants.
+
+    What was consumed stays consumed. Not repeatable: the caller knows whether it was done.
+    :raises NotAllocated: if the reference has not that many open units.
+    """
+    rows = {
+        row.variant_id: row
+        for row in _locked(reference)
+        if row.status in (*StockReservation.OPEN, Status.SHORT)
+    }
+    freed: dict[int, int] = {}
+    for variant_id, n in quantities.items():
+        row = rows.get(variant_id)
+        left = row.quantity - row.consumed if row else 0
+        if row is None or not 0 < n <= left:
+            raise NotAllocated(f"{reference} has {left} open units of variant {variant_id}, not {n}.")
+        if row.status != Status.SHORT:
+            freed[variant_id] = -n
+        if n < left:
+            row.quantity -= n
+        else:
+            row.status = Status.CONSUMED if row.consumed else Status.RELEASED
+            row.quantity = row.consumed or row.quantity
+    StockReservation.objects.bulk_update(list(rows.values()), ["quantity", "status"])
+    change_reserved(freed)
 
 
 @transaction.atomic(savepoint=False)

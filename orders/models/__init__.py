@@ -8,6 +8,7 @@ from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
+from orders.models.shipment import Shipment, ShipmentLine
 from orders.models.subscription import BillingCycle, Deployment, Refill, RefillItem, Subscription
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "RefundLine",
     "SavedCard",
     "SellerIdentity",
+    "Shipment",
+    "ShipmentLine",
     "ShippingMethod",
     "ShippingRate",
     "ShippingZone",

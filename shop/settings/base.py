@@ -188,6 +188,15 @@ REFILL_REMINDER_DAYS_SHORT = 2
 REFILL_NOTICE_FOR = timedelta(hours=48)
 REFILLS_ENABLED = env.bool("REFILLS_ENABLED", True)
 TERMS_VERSION = "2026-11"
+# Where parcels leave from: what crosses a customs border needs a customs form.
+SHIPS_FROM_COUNTRY = env.str("SHIPS_FROM_COUNTRY", "GB")
+# Carriers that staff choose from, and where their customers follow a parcel.
+CARRIERS = {
+    "Royal Mail": "https://www.royalmail.com/track-your-item#/tracking-results/{number}",
+    "DHL": "https://www.dhl.com/en/express/tracking.html?AWB={number}",
+    "UPS": "https://www.ups.com/track?tracknum={number}",
+    "USPS": "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}",
+}
 # Multiplies every rate limit: a test host that sends many requests from one address raises it.
 RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
 # How often, in how many seconds. What protects cards never fails open: see shop.api.limits.
