@@ -7,8 +7,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orders import addresses
-from orders.models import Order
+from orders.models import Order, StripeRefund
 from orders.models.cart import interval_in_words
+from shop.money import format_money
 
 STATUS = {"pending": "info", "placed": "success", "cancelled": "danger", "expired": "warning"}
 PAYMENT = {
@@ -77,3 +78,8 @@ def order_link(order: Order | None) -> SafeString | str:
         return "–"
     address = reverse("admin:orders_order_change", args=[order.pk])
     return format_html('<a class="underline" href="{}">{}</a>', address, order.reference)
+
+
+def refund_amount(refund: StripeRefund | None) -> str:
+    """Return what a refund pays back and how it stands: £12.50, succeeded."""
+    return f"{format_money(refund.amount, refund.currency)}, {refund.status}" if refund is not None else "–"

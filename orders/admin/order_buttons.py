@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +15,9 @@ from unfold.enums import ActionVariant
 from orders import checkout, lifecycle, payments, reconciler, refunds, settlement, stripe_gateway
 from orders.admin import looks, paper
 from orders.admin.forms import FindingForm, RefundPartForm, RefundRestForm
+from orders.admin.return_forms import OPEN, OpenReturnForm, opened
 from orders.models import Order, Payment, StripeRefund
+from orders.returns import cancellation, receiving
 from shop.accounts.models import User
 from shop.admin import Question, ReasonForm, act
 from shop.clock import reading
@@ -50,6 +53,7 @@ class OrderButtons(paper.OrderPaper, ModelAdmin):
         "send_confirmation",
         {"title": "Paper", "icon": "print", "items": ["invoice", "packing_slip"]},
         {"title": "Refund", "icon": "undo", "items": ["refund_part", "refund_rest"]},
+        "open_return",
         "cancel_order",
     )
 
@@ -87,6 +91,9 @@ class OrderButtons(paper.OrderPaper, ModelAdmin):
 
         def verb(given: dict[str, Any]) -> str:
             at = reading.now()
+            if order.is_paid:
+                refund = cancellation.cancel_paid(order, reason=given["reason"], actor=staff(request), at=at)
+                return refund_in_words(refund, at=at) if refund is not None else "Cancelled."
             with stripe_in_words():
                 intent = checkout.cancel(order, reason=given["reason"], actor=staff(request), at=at)
                 if intent is not None:
@@ -96,12 +103,22 @@ class OrderButtons(paper.OrderPaper, ModelAdmin):
 
         question = Question(
             "Cancel the order",
-            "The payment is cancelled at Stripe first, then the order ends and its stock is free again. "
+            "Nothing of it is packed. It ends, its stock is free again, refills that it began end too, and all "
+            "that was paid goes back."
+            if order.is_paid
+            else "The payment is cancelled at Stripe first, then the order ends and its stock is free again. "
             "If the customer has paid meanwhile, the order stands.",
             "Cancel the order",
             is_dangerous=True,
         )
         return act(self, request, order, question, verb, form=ReasonForm(request.POST or None))
+
+    @action(description="Open a return", icon="keyboard_return", permissions=["act"])
+    def open_return(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        order = _order(object_id)
+        form = OpenReturnForm(request.POST or None, order=order)
+        actor = staff(request)
+        return act(self, request, order, OPEN, lambda _: opened(form, order, actor=actor), form=form)
 
     @action(description="Everything that is left", icon="undo", permissions=["act"])
     def refund_rest(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -173,8 +190,11 @@ def _possible(order: Order) -> set[str]:
     possible = {"ask_stripe"} if payment is not None else set()
     if payment is not None and refunds.refundable(payment) > 0:
         possible |= {"refund_rest", "refund_part"}
-    if lifecycle.can_end(order, Order.Status.CANCELLED) and not order.is_paid:
+    is_cancellable = not cancellation.refusal(order) if order.is_paid else True
+    if lifecycle.can_end(order, Order.Status.CANCELLED) and is_cancellable:
         possible.add("cancel_order")
+    if any(receiving.returnable(order).values()):
+        possible.add("open_return")
     if order.review_reason:
         possible.add("finish_review")
     possible |= paper.possible(order)
@@ -188,7 +208,7 @@ def _confirmations(order: Order) -> Any:
 
 
 def _refund(request: HttpRequest, order: Order, given: dict[str, Any], what: dict[str, Any]) -> str:
-    """Write the refund down, then ask Stripe outside of its transaction, and say how it stands."""
+    """Write the refund down, then ask Stripe for it outside of that transaction."""
     at = reading.now()
     refund = refunds.request_refund(
         order,
@@ -198,6 +218,11 @@ def _refund(request: HttpRequest, order: Order, given: dict[str, Any], what: dic
         actor=staff(request),
         at=at,
     )
+    return refund_in_words(refund, at=at)
+
+
+def refund_in_words(refund: StripeRefund, *, at: datetime) -> str:
+    """Ask Stripe for a refund that was written down, and say how it stands."""
     with stripe_in_words():
         reconciler.send_refund(refund.pk, at=at)
     refund.refresh_from_db()

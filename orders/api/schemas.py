@@ -92,6 +92,17 @@ class ReasonSerializer(StrictSerializer):
     reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
 
 
+class WithdrawalSerializer(StrictSerializer):
+    name = StrictCharField(max_length=120, required=False, allow_blank=True, default="")
+    statement = StrictCharField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="In the customer's own words.",
+    )
+
+
 # --- answers (documentation; the views build plain dicts) ---------------------------------------------------
 
 
@@ -183,6 +194,13 @@ class OrderShippingOut(serializers.Serializer):
     code = serializers.CharField()
     name = serializers.CharField()
     transit_days = serializers.ListField(child=serializers.IntegerField())
+
+
+class WithdrawalOut(serializers.Serializer):
+    reference = serializers.CharField(help_text="The receipt's number.")
+    received_at = serializers.DateTimeField()
+    email = serializers.CharField(help_text="Where the receipt went to.")
+    statement = serializers.CharField()
 
 
 class DocumentOut(serializers.Serializer):

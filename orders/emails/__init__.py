@@ -3,5 +3,17 @@
 from orders.emails.books import staff_books
 from orders.emails.order_mails import order_confirmation, paid_too_late, refund_sent, staff_review
 from orders.emails.parcels import shipped
+from orders.emails.returns import order_cancelled, return_expected, return_received, withdrawal_receipt
 
-__all__ = ["order_confirmation", "paid_too_late", "refund_sent", "shipped", "staff_books", "staff_review"]
+__all__ = [
+    "order_cancelled",
+    "order_confirmation",
+    "paid_too_late",
+    "refund_sent",
+    "return_expected",
+    "return_received",
+    "shipped",
+    "staff_books",
+    "staff_review",
+    "withdrawal_receipt",
+]

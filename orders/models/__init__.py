@@ -4,6 +4,7 @@ from orders.models.books import Payout, PayoutLine, ReconciliationDifference, Re
 from orders.models.cart import Cart, CartLine
 from orders.models.customer import Consent, Customer, SavedCard
 from orders.models.dispute import Dispute, FraudWarning
+from orders.models.goods_return import Return, ReturnFinding, ReturnLine, Withdrawal
 from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
@@ -35,6 +36,9 @@ __all__ = [
     "Refill",
     "RefillItem",
     "RefundLine",
+    "Return",
+    "ReturnFinding",
+    "ReturnLine",
     "SavedCard",
     "SellerIdentity",
     "Shipment",
@@ -46,4 +50,5 @@ __all__ = [
     "Subscription",
     "TaxRate",
     "WebhookEvent",
+    "Withdrawal",
 ]

@@ -208,6 +208,8 @@ LIMITS = {
     "payment_per_order": (10, 3600),
     "declines_per_ip": (10, 3600),
     "declines_per_order": (5, 3600),
+    "withdrawals_per_ip": (20, 3600),
+    "withdrawals_per_email": (10, 3600),
 }
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)

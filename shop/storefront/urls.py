@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.storefront import cart, checkout, fixed, mails, orders, payment, products
+from shop.storefront import cart, checkout, fixed, mails, orders, payment, products, withdrawals
 from shop.storefront.articles import article_urls
 
 urlpatterns = [
@@ -18,6 +18,9 @@ urlpatterns = [
     path("o/<str:token>", orders.show, name="order"),
     path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
     path("o/<str:token>/documents/<str:code>", orders.document, name="order-document"),
+    path("o/<str:token>/withdraw", withdrawals.of_order, name="order-withdraw"),
+    path("withdraw", withdrawals.declare, name="withdraw"),
+    path("withdraw/received/<str:token>", withdrawals.received, name="withdraw-received"),
     *article_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
