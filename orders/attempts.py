@@ -52,10 +52,14 @@ def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
     unresolved.update(outcome=Outcome.OK, finished_at=at)
 
 
-def is_opening(payment: Payment) -> bool:
-    """Return whether an intent may come that the payment does not know of. Ask under the order's lock."""
-    unresolved = payment.attempts.filter(kind=Kind.CREATE_INTENT, outcome__in=UNRESOLVED)
-    return unresolved.exists()
+def refuse_another_intent(payment: Payment, *, than: Intent | None) -> None:
+    """Refuse to end an order that has, or may get, another intent than the one that was cancelled for it.
+
+    Ask under the order's lock. :raises AttemptUnresolved: then the caller tries again soon.
+    """
+    opening = payment.attempts.filter(kind=Kind.CREATE_INTENT, outcome__in=UNRESOLVED)
+    if payment.stripe_payment_intent_id != (than.id if than is not None else None) or opening.exists():
+        raise AttemptUnresolved("A payment is being opened. Try again soon.", retry_after=2)
 
 
 def is_cancelling(payment: Payment) -> bool:
@@ -152,6 +156,13 @@ def run(attempt: PaymentAttempt, call: Callable[[], Intent], *, at: datetime) ->
     return intent
 
 
+def close_failed(attempt: PaymentAttempt, *, at: datetime) -> None:
+    """Close an attempt whose call failed at Stripe for good and, as a read has shown, without any effect: its
+    key only repeats the failure, and the next attempt takes another.
+    """
+    finish(attempt, Outcome.REFUSED, at=at, error_code="failed_at_stripe")
+
+
 def finish(attempt: PaymentAttempt, outcome: str, *, at: datetime, **details: str) -> None:
     """Write an attempt's outcome; a definite one is never overwritten by an unknown one."""
     details = {key: value[:300] for key, value in details.items()}
@@ -173,6 +184,8 @@ def _note_trouble(attempt: PaymentAttempt, outcome: str, *, at: datetime, detail
         if attempt.outcome == Outcome.UNKNOWN:
             return
         kind, words = "attempt_unknown", f"No answer from Stripe to “{call}”; it is asked again."
+    elif code == "failed_at_stripe":
+        kind, words = "attempt_lost", f"“{call}” failed at Stripe without effect; it starts anew."
     elif code == "never_arrived":
         kind, words = "attempt_lost", f"“{call}” never arrived at Stripe; it starts anew."
     elif details.get("decline_code"):

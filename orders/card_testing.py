@@ -14,7 +14,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from orders import emails
 from orders.models import Cart, Consent, Order, OrderEvent
@@ -24,6 +24,9 @@ from shop.exceptions import TooManyRequests
 from shop.mail import outbox
 
 logger = logging.getLogger(__name__)
+
+# An order with so many times the declines that we allow is ended.
+PAST_REFUSAL = 2
 
 
 class TooManyDeclines(TooManyRequests):
@@ -78,6 +81,16 @@ def note_decline(order: Order, *, at: datetime) -> None:
     if consent is not None and consent.ip_address:
         limit = Limit("declines_per_ip", client_network(consent.ip_address))
         transaction.on_commit(partial(_count_visitor, limit), robust=True)
+
+
+def probed_order_ids(*, at: datetime) -> list[int]:
+    """Return ids of unpaid orders on which cards are tried out past our refusal: a browser that holds the
+    intent's secret can go on at Stripe, until the intent is cancelled there.
+    """
+    waiting = Order.objects.filter(status=Order.Status.PENDING, origin=Order.Origin.CHECKOUT)
+    tried = Count("events", filter=Q(events__kind="declined", events__at__gt=at - _window()))
+    probed = waiting.annotate(tried=tried).filter(tried__gte=_ceiling() * PAST_REFUSAL)
+    return list(probed.order_by("pk").values_list("pk", flat=True)[:100])
 
 
 def _count_visitor(limit: Limit) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from orders import redemptions
 from orders.models import Order, OrderEvent
 from shop.accounts.models import User
 from shop.exceptions import Conflict
@@ -54,6 +55,9 @@ def confirm(order: Order, *, at: datetime) -> None:
     )
     if late:
         note(order, "reinstated", "Paid late; stock was still there, so the order stands again.", at=at)
+        if not redemptions.take_again(order):
+            words = "A discount was used up meanwhile; this customer keeps the price that was agreed."
+            note(order, "discount_honoured", words, at=at)
 
 
 def mark_processing(order: Order, *, hold_until: datetime) -> None:
@@ -95,7 +99,7 @@ def mark_fulfilment(order: Order, target: str) -> None:
 
 
 def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | None = None) -> None:
-    """Cancel or expire an order."""
+    """Cancel or expire an order; others may use its discounts."""
     advance(
         order,
         field="status",
@@ -104,6 +108,7 @@ def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | N
         closed_at=at,
         hold_expires_at=None,
     )
+    redemptions.give_back(order, at=at)
     note(order, target, reason, at=at, actor=actor)
 
 

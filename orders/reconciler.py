@@ -8,7 +8,17 @@ from itertools import islice
 
 from django.db.models import F, Q
 
-from orders import attempts, checkout, events, payments, refunds, settlement, stripe_gateway, stripe_reads
+from orders import (
+    attempts,
+    card_testing,
+    checkout,
+    events,
+    payments,
+    refunds,
+    settlement,
+    stripe_gateway,
+    stripe_reads,
+)
 from orders.models import Dispute, Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
 from orders.subscriptions import billing
 from shop.exceptions import ShopError
@@ -95,6 +105,22 @@ def expire_orders(*, at: datetime) -> int:
     ids = checkout.expired_ids(at=at)
     for order in Order.objects.filter(pk__in=ids):
         _guarded(partial(_expire, order, at=at), f"order {order.reference}")
+    return len(ids)
+
+
+def settle_free_orders(*, at: datetime) -> int:
+    """Settle orders of nothing whose request died before it did; return how many there were."""
+    waiting = settlement.waiting_free_orders()
+    for order in waiting:
+        _guarded(partial(settlement.settle_free, order, at=at), f"order {order.reference}")
+    return len(waiting)
+
+
+def end_probed_orders(*, at: datetime) -> int:
+    """End orders on which somebody tries out cards, at Stripe first; return how many were looked at."""
+    ids = card_testing.probed_order_ids(at=at)
+    for order in Order.objects.filter(pk__in=ids):
+        _guarded(partial(_end_probed, order, at=at), f"order {order.reference}")
     return len(ids)
 
 
@@ -212,6 +238,12 @@ def _is_worth_asking(payment: Payment, at: datetime) -> bool:
 
 def _expire(order: Order, *, at: datetime) -> None:
     intent = checkout.expire(order, at=at)
+    if intent is not None:
+        settlement.observe(intent, at=at)
+
+
+def _end_probed(order: Order, *, at: datetime) -> None:
+    intent = checkout.end_probed(order, at=at)
     if intent is not None:
         settlement.observe(intent, at=at)
 

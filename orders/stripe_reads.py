@@ -40,8 +40,8 @@ def retrieve_dispute(dispute_id: str) -> Dispute:
     return _dispute(stripe_gateway.read("disputes", dispute_id))
 
 
-def list_disputes_since(since: datetime) -> Iterator[Dispute]:
-    """Yield every dispute opened since a moment, newest first."""
+def list_disputes_since(since: datetime | None) -> Iterator[Dispute]:
+    """Yield every dispute opened since a moment (None: ever), newest first."""
     for found in stripe_gateway.every("disputes", stripe_gateway.created_since(since)):
         yield _dispute(found)
 

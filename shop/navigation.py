@@ -15,6 +15,8 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("orders.Payment", "payments"),
         ("orders.StripeRefund", "undo"),
         ("orders.Invoice", "description"),
+        ("orders.Withdrawal", "assignment_return"),
+        ("orders.Return", "keyboard_return"),
         ("orders.Dispute", "gavel"),
         ("orders.FraudWarning", "report"),
         ("orders.Payout", "account_balance"),

@@ -21,12 +21,14 @@ from catalog.inventory.counting import adjust, count, receive_count, restock
 from catalog.inventory.fulfilment import consume
 from catalog.inventory.ledger import (
     LotMismatch,
+    LotNotOnSale,
     LotRequired,
     LotTooOld,
     NotAllocated,
     NotEnoughStock,
     OutOfStock,
     Taken,
+    last_sale_day,
     lock_levels,
     lock_lots,
     shop_date,
@@ -34,7 +36,6 @@ from catalog.inventory.ledger import (
 from catalog.inventory.lots import (
     age_out,
     ending_lots,
-    last_sale_day,
     lots_from,
     quarantine,
     recall,
@@ -51,16 +52,21 @@ from catalog.inventory.reservations import (
     renew_hold,
     reserve,
 )
+from catalog.inventory.stocktake import Found, Place, StockMoved, book_stocktake, places
 
 __all__ = [
     "LOW_STOCK_UNITS",
     "Difference",
+    "Found",
     "LotMismatch",
+    "LotNotOnSale",
     "LotRequired",
     "LotTooOld",
     "NotAllocated",
     "NotEnoughStock",
     "OutOfStock",
+    "Place",
+    "StockMoved",
     "Taken",
     "adjust",
     "age_out",
@@ -68,6 +74,7 @@ __all__ = [
     "availability",
     "available_for",
     "available_of",
+    "book_stocktake",
     "consume",
     "count",
     "cover_shortage",
@@ -81,6 +88,7 @@ __all__ = [
     "lots_from",
     "low_levels",
     "pick_fefo",
+    "places",
     "quarantine",
     "recall",
     "receive_count",

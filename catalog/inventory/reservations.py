@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from catalog.inventory.ledger import NotAllocated, OutOfStock, change_reserved, let_go, lock_levels
+from catalog.inventory.statements import hold_anew, let_go_of
 from catalog.models import StockLevel, StockReservation, Variant
 
 Status = StockReservation.Status
@@ -18,13 +19,20 @@ def reserve(*, reference: str, quantities: Mapping[int, int], until: datetime, a
     `quantities` is units by variant id (`demand_of` sums them) and is the whole demand of the reference: an
     open hold is renewed and adjusted, never doubled, and holds of other variants are let go. An allocation
     stays as it is. Expired holds of others never stand in the way, whether or not a sweeper has run.
-    Four statements whatever the number of SKUs. Needs a transaction; after a refusal it can go on.
+    Two statements for a new reference whatever the number of SKUs. Needs a transaction; after a refusal it
+    can go on.
 
     :raises OutOfStock: naming every SKU that is short. Nothing is held then.
     :raises ValueError: if a quantity is not positive.
     """
     if any(n <= 0 for n in quantities.values()):
         raise ValueError("a quantity to reserve is positive")
+    if not hold_anew(reference, quantities, until=until, at=at):
+        _hold_again(reference, quantities, until, at)
+
+
+def _hold_again(reference: str, quantities: Mapping[int, int], until: datetime, at: datetime) -> None:
+    """Renew and adjust what a reference has, or find out that something is short."""
     levels = lock_levels(quantities, reference=reference)
     known = _lock_rows(reference)
     open_rows = {row.variant_id: row for row in known if row.status not in (Status.CONSUMED, Status.RELEASED)}
@@ -174,11 +182,9 @@ def allocate(reference: str, *, at: datetime) -> bool:
     return True
 
 
-@transaction.atomic(savepoint=False)
 def release(reference: str, *, at: datetime) -> None:
     """Give back whatever a reference still has: holds, allocations, claims that went short. Repeatable."""
-    done = (Status.CONSUMED, Status.RELEASED)
-    let_go([row for row in _locked(reference) if row.status not in done])
+    let_go_of(reference)
 
 
 @transaction.atomic(savepoint=False)

@@ -1,6 +1,17 @@
 """Staff's pages of orders, money, refills and regions: they list records and call verbs."""
 
-from orders.admin import books, carts, customers, disputes, orders, paper, payments, regions, subscriptions
+from orders.admin import (
+    books,
+    carts,
+    customers,
+    disputes,
+    orders,
+    paper,
+    payments,
+    regions,
+    returns,
+    subscriptions,
+)
 
 __all__ = [
     "books",
@@ -11,5 +22,6 @@ __all__ = [
     "paper",
     "payments",
     "regions",
+    "returns",
     "subscriptions",
 ]

@@ -103,8 +103,8 @@ class OrderButtons(paper.OrderPaper, ModelAdmin):
 
         question = Question(
             "Cancel the order",
-            "Nothing of it is packed. It ends, its stock is free again, refills that it began end too, and all "
-            "that was paid goes back."
+            "Nothing of it is packed. It ends, its stock is free again, refills that it began end too, and "
+            "all that was paid goes back."
             if order.is_paid
             else "The payment is cancelled at Stripe first, then the order ends and its stock is free again. "
             "If the customer has paid meanwhile, the order stands.",

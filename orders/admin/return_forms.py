@@ -27,7 +27,7 @@ OUTCOMES = (
 
 OPEN = Question(
     "Open a return",
-    "The customer is told where to send it and what to write on the box. No money and no stock moves by this.",
+    "The customer is told where to send it and what to write on the box. No money and no stock moves yet.",
     "Open",
 )
 
@@ -82,7 +82,11 @@ class InspectionForm(forms.Form):
             lot = f", lot {row.lot.code}" if row.lot else ""
             name = f"{row.component.variant.product.name}, {row.component.variant.name}{lot}"
             for outcome, words, follows in OUTCOMES:
-                help_text = f"{row.expected} announced, {row.sent} left from here." if outcome == "sealed" else follows
+                help_text = (
+                    f"{row.expected} announced, {row.sent} left from here."
+                    if outcome == "sealed"
+                    else follows
+                )
                 self.fields[f"{outcome}_{place}"] = forms.IntegerField(
                     label=f"{name}: {words}",
                     help_text=help_text,

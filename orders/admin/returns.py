@@ -86,8 +86,9 @@ class WithdrawalAdmin(Buttons):
     search_prefixes = {"reference__startswith": str.upper, "email__istartswith": str}
     search_help_text = "The beginning of a receipt's number or of an e-mail address"
     fields = (
-        ("reference", "status_badge"), ("received", "source"), ("name", "email"), ("order_given", "order_link"),
-        "deadline", "statement", ("matched", "matched_by"), ("closed", "outcome"),
+        ("reference", "status_badge"), ("received", "source"), ("name", "email"),
+        ("order_given", "order_link"), "deadline", "statement", ("matched", "matched_by"),
+        ("closed", "outcome"),
     )  # fmt: skip
     readonly_fields = ("status_badge", "received", "order_link", "deadline", "matched", "closed")
     actions_detail = ("match_order", "cancel_order", "open_return", "close")
@@ -150,8 +151,8 @@ class WithdrawalAdmin(Buttons):
 
         question = Question(
             "Match to an order",
-            f"{row.name} ({row.email}) wrote “{row.order_given}”. Refills that belong to the order end, and what has "
-            "not left is held.",
+            f"{row.name} ({row.email}) wrote “{row.order_given}”. Refills that belong to the order end, and "
+            "what has not left is held.",
             "Match",
         )
         return act(self, request, row, question, verb, form=MatchForm(request.POST or None))
@@ -178,10 +179,18 @@ class WithdrawalAdmin(Buttons):
         row = _withdrawal(object_id)
         order = get_object_or_404(Order, pk=row.order_id)
         form = OpenReturnForm(
-            request.POST or None, order=order, everything=True, initial={"reason": f"Withdrawal {row.reference}"}
+            request.POST or None,
+            order=order,
+            everything=True,
+            initial={"reason": f"Withdrawal {row.reference}"},
         )
         return act(
-            self, request, row, OPEN, lambda _: opened(form, order, actor=staff(request), withdrawal=row), form=form
+            self,
+            request,
+            row,
+            OPEN,
+            lambda _: opened(form, order, actor=staff(request), withdrawal=row),
+            form=form,
         )
 
     @action(description="Close", icon="task_alt", permissions=["act"])
@@ -217,7 +226,11 @@ class ReturnAdmin(Buttons):
 
     def get_tables(self, request: HttpRequest, obj: Return) -> Sequence[Table]:
         lines = [
-            (row.order_line.sku, f"{row.order_line.product_name}, {row.order_line.variant_name}", row.quantity)
+            (
+                row.order_line.sku,
+                f"{row.order_line.product_name}, {row.order_line.variant_name}",
+                row.quantity,
+            )
             for row in obj.lines.select_related("order_line").order_by("pk")
         ]
         findings = obj.findings.select_related("component", "lot").order_by("pk")
@@ -256,7 +269,7 @@ class ReturnAdmin(Buttons):
 
         question = Question(
             "What came back?",
-            "Say of each unit how it was found. Sealed ones go back into their own lot; no money moves by this.",
+            "Say of each unit how it was found. Sealed ones go back into their lot; no money moves yet.",
             "Write it down",
         )
         return act(self, request, row, question, verb, form=form)

@@ -45,6 +45,9 @@ class Kind(StrEnum):
     REFUND_STATUS = "refund_status"
     REFUNDED_SUM = "refunded_sum"
     REFUND_WAITS = "refund_waits"
+    DISPUTE_AT_STRIPE_ONLY = "dispute_at_stripe_only"
+    DISPUTE_NOT_AT_STRIPE = "dispute_not_at_stripe"
+    DISPUTE = "dispute"
     ORDER_PAID_WITHOUT_PAYMENT = "order_paid_without_payment"
     PAYMENT_WITHOUT_PAID_ORDER = "payment_without_paid_order"
     ORDER_AND_PAYMENT_AMOUNT = "order_and_payment_amount"
@@ -96,6 +99,12 @@ KINDS: dict[Kind, tuple[Severity, str]] = {
     Kind.REFUND_STATUS: (Severity.WARNING, "Work off its event again; the sweep asks about pending ones."),
     Kind.REFUNDED_SUM: (Severity.CRITICAL, "Compare the order's refunds with those at Stripe, one by one."),
     Kind.REFUND_WAITS: (Severity.WARNING, "Stripe has not answered for long: see its status page and ours."),
+    Kind.DISPUTE_AT_STRIPE_ONLY: (
+        Severity.CRITICAL,
+        "Ship nothing of it, and work off its event again: the next sweep finds it too.",
+    ),
+    Kind.DISPUTE_NOT_AT_STRIPE: (Severity.CRITICAL, "Does the shop's key belong to the account that sold?"),
+    Kind.DISPUTE: (Severity.WARNING, "Work off its event again; the sweep asks about open ones."),
     Kind.ORDER_PAID_WITHOUT_PAYMENT: (Severity.CRITICAL, "Ship nothing of it. " + _ASK),
     Kind.PAYMENT_WITHOUT_PAID_ORDER: (Severity.CRITICAL, "Money without an order: reinstate or refund it."),
     Kind.ORDER_AND_PAYMENT_AMOUNT: (Severity.CRITICAL, _LOOK),

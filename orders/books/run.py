@@ -14,7 +14,7 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from orders import emails, payouts, stripe_gateway
-from orders.books import at_stripe, goods, records, refunds_at_stripe
+from orders.books import at_stripe, disputes_at_stripe, goods, records, refunds_at_stripe
 from orders.books.findings import Finding, Kind, Scope
 from orders.models import ReconciliationDifference, ReconciliationRun
 from shop.exceptions import Conflict, ShopError
@@ -54,6 +54,7 @@ STEPS: dict[str, Step] = {
     "charges": at_stripe.charges,
     "open payments": at_stripe.open_payments,
     "refunds": refunds_at_stripe.refunds,
+    "disputes": disputes_at_stripe.disputes,
     "records": records.records,
     "goods": goods.goods,
     "payouts": _payouts,

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0003_movements_are_append_only'),
-        ('orders', '0006_shipments'),
+        ('orders', '0008_discounts'),
     ]
 
     operations = [

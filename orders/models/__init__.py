@@ -3,6 +3,7 @@
 from orders.models.books import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from orders.models.cart import Cart, CartLine
 from orders.models.customer import Consent, Customer, SavedCard
+from orders.models.discount import Discount, DiscountAmount, DiscountCode, OrderDiscount
 from orders.models.dispute import Dispute, FraudWarning
 from orders.models.goods_return import Return, ReturnFinding, ReturnLine, Withdrawal
 from orders.models.invoice import Invoice, InvoiceSeries
@@ -19,11 +20,15 @@ __all__ = [
     "Consent",
     "Customer",
     "Deployment",
+    "Discount",
+    "DiscountAmount",
+    "DiscountCode",
     "Dispute",
     "FraudWarning",
     "Invoice",
     "InvoiceSeries",
     "Order",
+    "OrderDiscount",
     "OrderEvent",
     "OrderLine",
     "OrderLineComponent",

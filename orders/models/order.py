@@ -95,7 +95,9 @@ class Order(models.Model):
     currency = models.CharField(max_length=3)
     items_total = models.PositiveBigIntegerField()
     discount_total = models.PositiveBigIntegerField(default=0)
+    # What is paid for shipping, and what a discount took off its price before.
     shipping_total = models.PositiveBigIntegerField()
+    shipping_discount = models.PositiveBigIntegerField(default=0)
     tax_total = models.PositiveBigIntegerField()
     total = models.PositiveBigIntegerField()
     # GB and EU prices include tax, US prices do not; then `tax_total` is added to reach `total`.
@@ -159,6 +161,16 @@ class Order(models.Model):
     def stock_reference(self) -> str:
         """The opaque name under which the catalogue keeps this order's reservations."""
         return f"order:{self.reference}"
+
+    @property
+    def is_discounted(self) -> bool:
+        """Whether discounts took something off; if not, there is no need to look for their rows."""
+        return bool(self.discount_total or self.shipping_discount)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there is nothing to pay, so that no payment is opened at Stripe."""
+        return self.total == 0
 
     @property
     def is_paid(self) -> bool:

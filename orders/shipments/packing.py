@@ -217,7 +217,8 @@ def why_not_lot(part: OrderLineComponent, lot: Lot | None, *, at: datetime) -> s
         return f"That is no lot of {part.sku}."
     if lot.status != Lot.Status.RELEASED:
         return f"Lot {lot.code} is not on sale: {lot.status.replace('_', ' ')}."
-    last_day = inventory.last_sale_day(lot, part.variant)
+    lot.variant = part.variant
+    last_day = inventory.last_sale_day(lot)
     if last_day is not None and inventory.shop_date(at) > last_day:
         return (
             f"Lot {lot.code} is too near its best-before date: it could be sent until {last_day:%-d %b %Y}."

@@ -98,7 +98,8 @@ def places(variant_ids: Iterable[int], *, at: datetime) -> dict[int, list[Place]
     # PostgreSQL sorts NULL last in ascending order: undated lots after dated ones.
     for lot in lots.order_by("best_before_on", "pk"):
         variant = variants[lot.variant_id]
-        last_day = inventory.last_sale_day(lot, variant)
+        lot.variant = variant
+        last_day = inventory.last_sale_day(lot)
         free = lot.on_hand - bound.get((lot.variant_id, lot.pk), 0)
         if free > 0 and (last_day is None or today <= last_day):
             found[variant.pk].append(Place(variant, lot, free))

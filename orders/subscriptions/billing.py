@@ -164,9 +164,11 @@ def abandon(refill_id: int, *, at: datetime) -> Intent | None:
         return intent
     with transaction.atomic(durable=True):
         order = Order.objects.select_for_update().get(pk=order.pk)
-        if not order.is_paid and lifecycle.can_end(order, Order.Status.CANCELLED):
-            lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="The refill was not charged.")
-            inventory.release(order.stock_reference, at=at)
+        if order.is_paid or not lifecycle.can_end(order, Order.Status.CANCELLED):
+            return None
+        attempts.refuse_another_intent(order.payment, than=intent)
+        lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="The refill was not charged.")
+        inventory.release(order.stock_reference, at=at)
     return None
 
 

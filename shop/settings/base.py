@@ -197,6 +197,8 @@ CARRIERS = {
     "UPS": "https://www.ups.com/track?tracknum={number}",
     "USPS": "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}",
 }
+# Who knows tax rates: see orders.taxes.TaxService.
+TAX_SERVICE = "orders.taxes.RateRows"
 # Multiplies every rate limit: a test host that sends many requests from one address raises it.
 RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
 # How often, in how many seconds. What protects cards never fails open: see shop.api.limits.
@@ -210,6 +212,8 @@ LIMITS = {
     "declines_per_order": (5, 3600),
     "withdrawals_per_ip": (20, 3600),
     "withdrawals_per_email": (10, 3600),
+    "codes_per_ip": (30, 3600),
+    "codes_per_cart": (15, 3600),
 }
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)

@@ -168,7 +168,7 @@ class WithdrawalForm(forms.Form):
         label="Order number",
         max_length=40,
         validators=[ONE_LINE],
-        help_text="It stands in every mail about the order. If you cannot find it: what did you order, and when?",
+        help_text="It stands in every mail about it. If you cannot find it: what did you order, and when?",
     )
     statement = forms.CharField(
         label="Your statement",

@@ -17,6 +17,7 @@ from orders import books, payments, reconciler, refunds, stripe_gateway, tasks
 from orders.books import run as running
 from orders.models import (
     BillingCycle,
+    Dispute,
     Order,
     Payment,
     PaymentAttempt,
@@ -156,6 +157,20 @@ def test_a_refund_that_only_we_believe_in_is_listed(shop: Till) -> None:
     Order.objects.update(payment_status="partially_refunded")
 
     assert found() == [("refund_not_at_stripe", "critical"), ("refunded_sum", "critical")]
+
+
+def test_a_dispute_is_listed_until_it_is_known_here_as_it_stands_at_stripe(shop: Till) -> None:
+    order = shop.bought(("FLK", 1))
+    shop.stripe.control("dispute", payment_intent=order.payment.stripe_payment_intent_id)
+
+    assert ("dispute_at_stripe_only", "critical") in found()
+    assert not Dispute.objects.exists()
+    shop.settle()
+    assert found() == []
+    Dispute.objects.update(amount=1)
+    assert found() == [("dispute", "warning")]
+    Dispute.objects.update(amount=order.total, stripe_dispute_id="dp_unheard_of")
+    assert found() == [("dispute_at_stripe_only", "critical"), ("dispute_not_at_stripe", "critical")]
 
 
 def test_a_refund_that_waits_for_an_answer_is_listed_after_an_hour(shop: Till) -> None:

@@ -6,7 +6,9 @@ import pytest
 from django.test import Client
 
 from catalog.models import StockReservation
+from orders import reconciler
 from orders.models import Consent, Order, PaymentAttempt
+from shop.clock import reading
 from shop.mail.models import OutboxMessage
 from tests.factories.catalog import make_variant
 from tests.stripe_side import CARD_DECLINED, CARD_OK, StripeSide
@@ -142,3 +144,25 @@ def test_the_consent_names_the_visitor_behind_our_proxy_and_no_garbage(till: Til
         "198.51.100.1",
         "127.0.0.1",
     ]
+
+
+def test_an_order_on_which_cards_are_tried_past_our_refusal_is_ended_at_stripe(
+    till: Till, stripe_side: StripeSide, settings: Any
+) -> None:
+    settings.LIMITS = {**settings.LIMITS, "declines_per_order": (2, 3600)}
+    probed, other = (
+        _check_out(till, ip, email=f"{ip}@x.example").json() for ip in ("192.0.2.1", "192.0.2.2")
+    )
+    _decline(till, stripe_side, other, 3)
+    _decline(till, stripe_side, probed, 4)
+
+    reconciler.end_probed_orders(at=reading.now())
+
+    statuses = dict(Order.objects.values_list("reference", "status"))
+    assert statuses == {probed["reference"]: "cancelled", other["reference"]: "pending"}
+    answer = stripe_side.pay(probed["payment"]["client_secret"], CARD_OK)
+    assert answer["error"]["code"] == "payment_intent_unexpected_state"
+    assert stripe_side.charges_of(probed["reference"]) == []
+    assert not StockReservation.objects.filter(
+        status="held", reference=f"order:{probed['reference']}"
+    ).exists()
