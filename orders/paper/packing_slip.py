@@ -13,7 +13,7 @@ from catalog.cautions import cautions_for
 from catalog.models import Lot, Product
 from catalog.usage import UsageGuide
 from orders import addresses
-from orders.models import Order, OrderLineComponent
+from orders.models import Order, OrderLineComponent, Shipment
 from orders.paper import typesetting
 from orders.paper.invoice_sheet import day, paper_for
 
@@ -33,6 +33,24 @@ def packing_slip_pdf(order: Order, *, at: datetime) -> bytes:
     packed = [Packed(part, part.quantity) for part in parts.order_by("line__position", "pk")]
     facts = [["Order", order.reference], ["Ordered on", day(order.placed_at)]]
     return typesetting.pdf("packing_slip", _sheet(order, packed, facts, order.shipping_address), at=at)
+
+
+def parcel_slip_pdf(shipment: Shipment) -> bytes:
+    """Return the slip of a parcel: what is in it, with its lots. The same parcel gives the same bytes."""
+    order = shipment.order
+    lines = shipment.lines.select_related("component__line", "component__variant__product", "lot")
+    packed = [
+        Packed(row.component, row.quantity, row.lot)
+        for row in lines.order_by("component__line__position", "component_id", "pk")
+    ]
+    facts = [
+        ["Parcel", shipment.reference],
+        ["Order", order.reference],
+        ["Packed on", day(shipment.packed_at)],
+    ]
+    return typesetting.pdf(
+        "packing_slip", _sheet(order, packed, facts, shipment.address), at=shipment.packed_at
+    )
 
 
 def _sheet(
