@@ -1,18 +1,20 @@
 """The books: what the nightly comparison found, and what Stripe sent to the bank."""
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from orders import payouts
 from orders.admin import looks
-from orders.admin.order_buttons import stripe_in_words
-from orders.models import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
+from orders.admin.sending_money import stripe_in_words
+from orders.models import Order, Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
+from shop import sheets
 from shop.admin import Question, ReadOnlyAdmin, Table, act, badges, money_column, register, time_column, when
 from shop.clock import reading
 from shop.money import format_money
@@ -30,11 +32,12 @@ PAYOUT = {
 SHOWN = 500
 
 
-class Echo:
-    """A file that hands back what is written to it, for a csv.writer that streams."""
-
-    def write(self, text: str) -> str:
-        return text
+def order_link(order: Order | None) -> SafeString | str:
+    """Return an order's reference as a link to its page."""
+    if order is None:
+        return "–"
+    address = reverse("admin:orders_order_change", args=[order.pk])
+    return format_html('<a class="underline" href="{}">{}</a>', address, order.reference)
 
 
 def amount_of(row: ReconciliationDifference, amount: int | None) -> str:
@@ -72,7 +75,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
                 badges((row.severity, SEVERITY[row.severity])),
                 looks.words(row.kind),
                 row.subject,
-                looks.order_link(row.order),
+                order_link(row.order),
                 amount_of(row, row.here),
                 amount_of(row, row.there),
                 row.explanation,
@@ -125,7 +128,7 @@ class ReconciliationDifferenceAdmin(ReadOnlyAdmin):
 
     @display(description="order")
     def order_column(self, row: ReconciliationDifference) -> SafeString | str:
-        return looks.order_link(row.order)
+        return order_link(row.order)
 
     @display(description="here")
     def here_column(self, row: ReconciliationDifference) -> str:
@@ -173,7 +176,9 @@ class PayoutAdmin(ReadOnlyAdmin):
     @action(description="CSV for the bookkeeper", icon="download", permissions=["view"])
     def download_csv(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
         payout = _payout(object_id)
-        answer = StreamingHttpResponse(_csv(payout), content_type="text/csv; charset=utf-8")
+        answer = StreamingHttpResponse(
+            sheets.lines(payouts.rows(payout)), content_type="text/csv; charset=utf-8"
+        )
         answer["Content-Disposition"] = f'attachment; filename="{payout.stripe_payout_id}.csv"'
         return answer
 
@@ -196,21 +201,8 @@ def _line(line: PayoutLine) -> Sequence[Any]:
 
     what = looks.words(line.type)
     sums = (show(line.amount), show(line.fee), show(line.net))
-    return (
-        when(line.created_at),
-        what,
-        looks.order_link(line.order),
-        *sums,
-        line.source_id,
-        line.description,
-    )
+    return (when(line.created_at), what, order_link(line.order), *sums, line.source_id, line.description)
 
 
 def _payout(object_id: str) -> Payout:
     return get_object_or_404(Payout, pk=object_id if object_id.isdigit() else 0)
-
-
-def _csv(payout: Payout) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    for row in payouts.rows(payout):
-        yield writer.writerow(row)

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from orders import addresses
@@ -20,6 +19,14 @@ PAYMENT = {
     "refunded": "warning",
 }
 FULFILMENT = {"unfulfilled": "info", "partially": "warning", "fulfilled": "success", "returned": "danger"}
+PARCEL = {
+    "packed": "info",
+    "unpacked": "warning",
+    "dispatched": "success",
+    "delivered": "success",
+    "lost": "danger",
+    "returned": "danger",
+}
 REFUND = {
     "requested": "info",
     "pending": "info",
@@ -72,14 +79,11 @@ def interval(count: int | None, unit: str | None) -> str:
     return interval_in_words(count, unit) or "once"
 
 
-def order_link(order: Order | None) -> SafeString | str:
-    """Return an order's reference as a link to its page."""
-    if order is None:
-        return "–"
-    address = reverse("admin:orders_order_change", args=[order.pk])
-    return format_html('<a class="underline" href="{}">{}</a>', address, order.reference)
-
-
 def refund_amount(refund: StripeRefund | None) -> str:
     """Return what a refund pays back and how it stands: £12.50, succeeded."""
     return f"{format_money(refund.amount, refund.currency)}, {refund.status}" if refund is not None else "–"
+
+
+def weight(grams: int) -> str:
+    """Return a weight as it is read on the scales: 1.2 kg."""
+    return f"{grams / 1000:.2f}\N{NO-BREAK SPACE}kg"

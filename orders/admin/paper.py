@@ -12,6 +12,7 @@ from unfold.decorators import action, display
 
 from orders import paper
 from orders.admin import looks
+from orders.admin.books import order_link
 from orders.models import Invoice, InvoiceSeries, Order
 from shop.admin import ReadOnlyAdmin, Table, money_column, register, time_column
 from shop.api.downloads import pdf
@@ -66,7 +67,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
     @admin.display(description="order")
     def order_reference(self, invoice: Invoice) -> SafeString | str:
-        return looks.order_link(invoice.order)
+        return order_link(invoice.order)
 
     @admin.display(description="billed to")
     def buyer_name(self, invoice: Invoice) -> str:

@@ -15,7 +15,8 @@ from unfold.enums import ActionVariant
 
 from catalog import inventory
 from orders.admin import looks
-from orders.admin.order_buttons import refund_in_words, staff
+from orders.admin.books import order_link
+from orders.admin.order_buttons import staff
 from orders.admin.return_forms import (
     OPEN,
     InspectionForm,
@@ -25,6 +26,7 @@ from orders.admin.return_forms import (
     PayBackForm,
     opened,
 )
+from orders.admin.sending_money import send_refund
 from orders.models import Order, Return, Withdrawal
 from orders.returns import cancellation, receiving, withdrawals
 from shop.admin import (
@@ -79,7 +81,8 @@ class Buttons(ReadOnlyAdmin):
 @register(Withdrawal)
 class WithdrawalAdmin(Buttons):
     list_display = (
-        "reference", "received", "email", "order_given", "order_link", "status_badge", "deadline", "outcome",
+        "reference", "received", "email", "order_given", "order_reference", "status_badge", "deadline",
+        "outcome",
     )  # fmt: skip
     list_filter = ("status", "source")
     list_select_related = ("order",)
@@ -87,10 +90,10 @@ class WithdrawalAdmin(Buttons):
     search_help_text = "The beginning of a receipt's number or of an e-mail address"
     fields = (
         ("reference", "status_badge"), ("received", "source"), ("name", "email"),
-        ("order_given", "order_link"), "deadline", "statement", ("matched", "matched_by"),
+        ("order_given", "order_reference"), "deadline", "statement", ("matched", "matched_by"),
         ("closed", "outcome"),
     )  # fmt: skip
-    readonly_fields = ("status_badge", "received", "order_link", "deadline", "matched", "closed")
+    readonly_fields = ("status_badge", "received", "order_reference", "deadline", "matched", "closed")
     actions_detail = ("match_order", "cancel_order", "open_return", "close")
 
     received = time_column("received_at", "received")
@@ -123,8 +126,8 @@ class WithdrawalAdmin(Buttons):
         return row.status, "not matched" if row.status == Withdrawal.Status.RECEIVED else row.status
 
     @admin.display(description="order")
-    def order_link(self, row: Withdrawal) -> SafeString | str:
-        return looks.order_link(row.order)
+    def order_reference(self, row: Withdrawal) -> SafeString | str:
+        return order_link(row.order)
 
     @admin.display(description="last day")
     def deadline(self, row: Withdrawal) -> str:
@@ -164,7 +167,7 @@ class WithdrawalAdmin(Buttons):
         def verb(_: dict[str, Any]) -> str:
             at = reading.now()
             refund = withdrawals.cancel_order(row, actor=staff(request), at=at)
-            return refund_in_words(refund, at=at) if refund is not None else "Cancelled; no money was left."
+            return send_refund(refund, at=at) if refund is not None else "Cancelled; no money was left."
 
         question = Question(
             "Cancel the order",
@@ -208,16 +211,24 @@ class WithdrawalAdmin(Buttons):
 
 @register(Return)
 class ReturnAdmin(Buttons):
-    list_display = ("reference", "opened", "order_link", "status_badge", "reason", "opened_by", "paid_back")
+    list_display = (
+        "reference",
+        "opened",
+        "order_reference",
+        "status_badge",
+        "reason",
+        "opened_by",
+        "paid_back",
+    )
     list_filter = ("status",)
     list_select_related = ("order", "opened_by", "refund")
     search_prefixes = {"reference__startswith": str.upper, "order__reference__startswith": str.upper}
     search_help_text = "The beginning of a return's or an order's number"
     fields = (
-        ("reference", "status_badge"), ("order_link", "withdrawal"), "reason", ("opened", "opened_by"),
+        ("reference", "status_badge"), ("order_reference", "withdrawal"), "reason", ("opened", "opened_by"),
         ("inspected", "inspected_by"), ("closed", "paid_back"), "decision",
     )  # fmt: skip
-    readonly_fields = ("status_badge", "order_link", "opened", "inspected", "closed", "paid_back")
+    readonly_fields = ("status_badge", "order_reference", "opened", "inspected", "closed", "paid_back")
     actions_detail = ("inspect", "pay_back", "close_unpaid", "cancel_return")
 
     opened = time_column("opened_at", "opened")
@@ -251,8 +262,8 @@ class ReturnAdmin(Buttons):
         return row.status
 
     @admin.display(description="order")
-    def order_link(self, row: Return) -> SafeString | str:
-        return looks.order_link(row.order)
+    def order_reference(self, row: Return) -> SafeString | str:
+        return order_link(row.order)
 
     @admin.display(description="paid back")
     def paid_back(self, row: Return) -> str:
@@ -285,7 +296,7 @@ class ReturnAdmin(Buttons):
                 row, form.pieces(), with_delivery=given["with_delivery"], why=given["why"],
                 expected_left=given["expected_left"], actor=staff(request), at=at,
             )  # fmt: skip
-            return refund_in_words(refund, at=at)
+            return send_refund(refund, at=at)
 
         words = "The rule of the goods is filled in: sealed packs are paid back, opened ones are not."
         question = Question("Pay back", words, "Pay back and close", is_dangerous=True)

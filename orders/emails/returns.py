@@ -7,7 +7,7 @@ from babel.dates import format_datetime
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from orders import links
+from orders import links, terms
 from orders.models import Order, Return, ReturnFinding, StripeRefund, Withdrawal
 from shop.mail.outbox import Letter
 from shop.money import format_money
@@ -42,9 +42,8 @@ def withdrawal_receipt(withdrawal: Withdrawal) -> Letter:
 def return_expected(goods_return: Return) -> Letter:
     """A return was opened: what comes back, where to, and what to write on the box."""
     order = goods_return.order
-    invoice = order.invoices.filter(refund=None).first()
-    seller = invoice.seller if invoice is not None else None
-    to = [seller["legal_name"], *seller["address"].splitlines()] if seller is not None else []
+    seller = terms.seller_of(order)
+    to = [seller.legal_name, *seller.address.splitlines()] if seller is not None else []
     context = {"goods_return": goods_return, "rows": _pieces(goods_return), "to": to}
     subject = _("Sending back something of your order [%(reference)s]")
     return _letter(order, "return_expected", subject, context, occasion=goods_return.reference)
@@ -53,7 +52,6 @@ def return_expected(goods_return: Return) -> Letter:
 def return_received(goods_return: Return) -> Letter:
     """Goods came back and were looked at: what was found and what goes back for it."""
     refund = goods_return.refund
-    found = goods_return.findings.select_related("component__variant__product").order_by("pk")
     words = {
         ReturnFinding.Outcome.SEALED: _("sealed"),
         ReturnFinding.Outcome.OPENED: _("opened"),
@@ -65,7 +63,7 @@ def return_received(goods_return: Return) -> Letter:
             "name": f"{row.component.variant.product.name}, {row.component.variant.name}",
             "outcome": words[ReturnFinding.Outcome(row.outcome)],
         }
-        for row in found
+        for row in goods_return.findings.all()
     ]
     context = {
         "goods_return": goods_return,
@@ -83,10 +81,9 @@ def moment(at: datetime, locale: str) -> str:
 
 
 def _pieces(goods_return: Return) -> list[dict[str, object]]:
-    lines = goods_return.lines.select_related("order_line").order_by("pk")
     return [
         {"quantity": row.quantity, "name": f"{row.order_line.product_name}, {row.order_line.variant_name}"}
-        for row in lines
+        for row in goods_return.lines.all()
     ]
 
 

@@ -9,6 +9,7 @@ from orders.models.goods_return import Return, ReturnFinding, ReturnLine, Withdr
 from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
+from orders.models.recall import RecallNotice
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
 from orders.models.shipment import Shipment, ShipmentLine
 from orders.models.subscription import BillingCycle, Deployment, Refill, RefillItem, Subscription
@@ -36,6 +37,7 @@ __all__ = [
     "PaymentAttempt",
     "Payout",
     "PayoutLine",
+    "RecallNotice",
     "ReconciliationDifference",
     "ReconciliationRun",
     "Refill",

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from shop.storefront import cart, checkout, fixed, mails, orders, payment, products, withdrawals
+from shop.storefront import (
+    cart,
+    checkout,
+    codes,
+    fixed,
+    mails,
+    orders,
+    payment,
+    products,
+    withdrawals,
+)
 from shop.storefront.articles import article_urls
 
 urlpatterns = [
@@ -12,6 +22,8 @@ urlpatterns = [
     path("cart/add", cart.add, name="cart-add"),
     path("cart/lines/<int:line_id>", cart.change, name="cart-change"),
     path("cart/lines/<int:line_id>/remove", cart.remove, name="cart-remove"),
+    path("cart/code", codes.enter, name="cart-code"),
+    path("cart/code/remove", codes.remove, name="cart-code-remove"),
     path("country", cart.country, name="country"),
     path("checkout", checkout.show, name="checkout"),
     path("pay/<str:token>", payment.pay, name="pay"),
@@ -21,6 +33,7 @@ urlpatterns = [
     path("o/<str:token>/withdraw", withdrawals.of_order, name="order-withdraw"),
     path("withdraw", withdrawals.declare, name="withdraw"),
     path("withdraw/received/<str:token>", withdrawals.received, name="withdraw-received"),
+    path("o/<str:token>/again", orders.again, name="order-again"),
     *article_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
