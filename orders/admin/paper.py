@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 from orders import paper
 from orders.admin import looks
 from orders.admin.books import order_link
-from orders.models import Invoice, InvoiceSeries, Order
+from orders.models import Invoice, InvoiceSeries, Order, Shipment
 from shop.admin import ReadOnlyAdmin, Table, money_column, register, time_column
 from shop.api.downloads import pdf
 from shop.clock import reading
@@ -113,6 +113,16 @@ class OrderPaper(ModelAdmin):
     def packing_slip(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = get_object_or_404(Order, pk=object_id if object_id.isdigit() else 0)
         return pdf(paper.packing_slip_pdf(order, at=reading.now()), f"packing-slip-{order.reference}")
+
+
+class ParcelPaper(ModelAdmin):
+    """The slip that lies in a parcel, as a button of its page."""
+
+    @action(description="Packing slip", icon="print", permissions=["view"])
+    def slip(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        rows = Shipment.objects.select_related("order")
+        shipment = get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+        return pdf(paper.parcel_slip_pdf(shipment), f"packing-slip-{shipment.reference}")
 
 
 def possible(order: Order) -> set[str]:

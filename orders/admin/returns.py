@@ -82,7 +82,6 @@ class Buttons(ReadOnlyAdmin):
 class WithdrawalAdmin(Buttons):
     list_display = (
         "reference", "received", "email", "order_given", "order_reference", "status_badge", "deadline",
-        "outcome",
     )  # fmt: skip
     list_filter = ("status", "source")
     list_select_related = ("order",)

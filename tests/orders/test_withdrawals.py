@@ -15,8 +15,8 @@ from orders.returns import withdrawals
 from orders.returns.withdrawals import Statement
 from orders.subscriptions import billing
 from shop.accounts.models import User
-from shop.mail.delivery import LEGALLY_REQUIRED_KINDS
 from shop.mail.models import OutboxMessage
+from shop.mail.suppression import LEGALLY_REQUIRED
 from tests.factories.catalog import AT, make_variant
 from tests.factories.orders import make_customer, make_subscription
 from tests.factories.parcels import make_allocated_order, pack, send
@@ -81,7 +81,7 @@ def test_two_steps_without_login_and_a_receipt_with_words_and_time(woken: list[s
     assert (mail.kind, mail.to) == ("withdrawal_receipt", "ada@shop.example")
     assert all(part in mail.text for part in ("I withdraw.", row.reference, "K7MPW20ABC", "GMT"))
     assert woken == ["orders.match_withdrawals"]
-    assert mail.kind in LEGALLY_REQUIRED_KINDS
+    assert mail.kind in LEGALLY_REQUIRED
 
 
 def test_a_form_sent_twice_is_one_statement() -> None:
