@@ -106,8 +106,8 @@ def match(withdrawal: Withdrawal, order: Order, *, actor: User | None, at: datet
     said = f"Withdrawal {withdrawal.reference} declared by {withdrawal.email}."
     lifecycle.note(order, "withdrawal", said, at=at, actor=actor, withdrawal=withdrawal.reference)
     if order.fulfilment_status in {Order.FulfilmentStatus.UNFULFILLED, Order.FulfilmentStatus.PARTIALLY}:
-        lifecycle.hold_parcel(order, f"withdrawal {withdrawal.reference}", at=at)
-    outbox.alert_staff(emails.staff_review(order, f"withdrawal {withdrawal.reference}"), at=at)
+        lifecycle.hold_parcel(order, _hold_of(withdrawal), at=at)
+    outbox.alert_staff(emails.staff_review(order, _hold_of(withdrawal)), at=at)
     return withdrawal
 
 
@@ -146,6 +146,9 @@ def cancel_order(withdrawal: Withdrawal, *, actor: User | None, at: datetime) ->
         raise NotFound("Say first which order it means.")
     reason = f"Withdrawal {withdrawal.reference}."
     refund = cancellation.cancel_paid(order, reason=reason, actor=actor, at=at)
+    order.refresh_from_db(fields=["review_reason"])
+    if order.review_reason == _hold_of(withdrawal):
+        lifecycle.finish_review(order, finding="Withdrawn from and cancelled.", actor=actor, at=at)
     close(withdrawal, outcome="Cancelled before anything left.", actor=actor, at=at)
     return refund
 
@@ -203,6 +206,11 @@ def _arrival(shipment: Shipment, order: Order) -> date:
         return inventory.shop_date(shipment.closed_at)
     left_at = shipment.dispatched_at or shipment.packed_at
     return inventory.shop_date(left_at) + timedelta(days=order.transit_days_max)
+
+
+def _hold_of(withdrawal: Withdrawal) -> str:
+    """Return why a statement holds a parcel, as the order's review says it."""
+    return f"withdrawal {withdrawal.reference}"
 
 
 def _named(withdrawal: Withdrawal) -> Order | None:

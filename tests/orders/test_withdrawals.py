@@ -210,6 +210,7 @@ def test_the_holder_withdraws_over_the_api_and_an_unpacked_order_is_cancelled(
     assert again.json() == answer.json()
     assert (row.status, row.order, row.source) == ("closed", order, "api")
     assert (order.status, StripeRefund.objects.get().amount) == ("cancelled", order.total)
+    assert order.review_reason == "", "nobody has to look any more"
     assert Subscription.objects.get().status == "cancelled"
     assert "orders.send_refund" in woken
 
