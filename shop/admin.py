@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import update_wrapper
 from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.sites import UnfoldAdminSite
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from shop.characters import one_line
 from shop.exceptions import ShopError
 from shop.money import format_money
 
@@ -36,6 +38,17 @@ class ShopAdminSite(UnfoldAdminSite):
     index_title = "Today"
     # found by name: the page itself belongs to the roof
     index_template = "backoffice/index.html"
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Let every page show, and every form take, times of the shop's own zone."""
+
+        def in_the_shops_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            with timezone.override(ZoneInfo(settings.SHOP_TIME_ZONE)):
+                answer = view(request, *args, **kwargs)
+                # A page that is drawn later would be drawn in another zone.
+                return answer.render() if hasattr(answer, "render") else answer
+
+        return super().admin_view(update_wrapper(in_the_shops_zone, view), cacheable)
 
 
 site = ShopAdminSite(name="admin")
@@ -92,6 +105,8 @@ class ShopAdmin(ModelAdmin):
     change_form_outer_after_template = "shop/admin/tables.html"
     # How a search finds its rows: {lookup: how the term is spelt there}. Each must have an index of its own.
     search_prefixes: ClassVar[Mapping[str, Callable[[str], str]]] = {}
+    # A term that finds more than this in one of its ways is too wide to read: type more of it.
+    FOUND_AT_MOST: ClassVar[int] = 500
 
     def get_tables(self, request: HttpRequest, obj: Any) -> Sequence[Table]:
         """Return the tables to show under a record."""
@@ -110,15 +125,23 @@ class ShopAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """Find by prefixes, one index scan each; an OR over joined tables would read all of them."""
-        term = search_term.strip()
+        """Find by one index scan for each way, up to a limit: an OR over joins would read whole tables."""
+        term = one_line(search_term)
         if not self.search_prefixes or not term:
             return super().get_search_results(request, queryset, search_term)
-        found = [
-            self.model._default_manager.filter(**{lookup: spell(term)}).order_by().values("pk")
+        rows = self.model._default_manager.order_by()
+        ways = [
+            rows.filter(**{lookup: spell(term)}).values_list("pk", flat=True)
             for lookup, spell in self.search_prefixes.items()
         ]
-        return queryset.filter(pk__in=found[0].union(*found[1:])), False
+        ways += self.other_ways_to_find(term)
+        found = [way[: self.FOUND_AT_MOST] for way in ways]
+        # Asked for first: joined in, the planner takes them for many and walks the whole table by its key.
+        return queryset.filter(pk__in=list(found[0].union(*found[1:]))), False
+
+    def other_ways_to_find(self, term: str) -> list[models.QuerySet[Any, Any]]:
+        """Return more querysets of primary keys that a term may mean, each by an index of its own."""
+        return []
 
 
 class ReadOnlyAdmin(ShopAdmin):
@@ -193,11 +216,11 @@ def counted(count: int, noun: str, *, many: str = "") -> str:
 
 
 def when(moment: datetime | None) -> str:
-    """Return a moment as staff read it: day and time of the shop's own time zone, never broken over lines."""
+    """Return a moment as staff read it: in the shop's own zone, which is named; never broken over lines."""
     if moment is None:
         return "–"
     local = timezone.localtime(moment, ZoneInfo(settings.SHOP_TIME_ZONE))
-    return date_format(local, "j M Y, H:i").replace(" ", "\N{NO-BREAK SPACE}")
+    return date_format(local, "j M Y, H:i T").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def badges(*labels: tuple[str, str]) -> SafeString:

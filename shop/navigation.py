@@ -57,6 +57,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("catalog.RawLot", "grain"),
         ("catalog.StockReservation", "bookmark"),
         ("catalog.StockMovement", "swap_vert"),
+        ("catalog.StockRequest", "notifications"),
         ("catalog.ImportJob", "upload_file"),
     ),
     "Discounts": (

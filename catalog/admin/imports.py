@@ -280,7 +280,7 @@ class SheetButtons(ModelAdmin):
     """Import and export on a list. Put it before the admin class, and name the kind of file."""
 
     sheet_kind: ClassVar[str]
-    actions_list = ("export_csv", "export_xlsx", "import_file")
+    actions_list: tuple[str, ...] = ("export_csv", "export_xlsx", "import_file")
     actions: Sequence[str] = ("export_selected",)
 
     def has_import_permission(self, request: HttpRequest, obj: object = None) -> bool:

@@ -70,7 +70,7 @@ class StocktakeForm(forms.Form):
 class StocktakePage(StockButtons):
     """Adds the sheet, and the way in, to the list of stock."""
 
-    actions_list = ("stocktake", "receive")
+    actions_list: tuple[str, ...] = ("stocktake", "receive")
 
     @action(description="Stocktake", icon="checklist", url_path="stocktake", permissions=["stock"])
     def stocktake(self, request: HttpRequest) -> HttpResponse:

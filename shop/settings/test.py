@@ -25,9 +25,9 @@ DEFAULT_FROM_EMAIL = "orders@shop.example"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "originals": {"BACKEND": "django.core.files.storage.InMemoryStorage", "OPTIONS": {"base_url": None}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-MEDIA_URL = "media/"
 WHITENOISE_AUTOREFRESH = True
 BASE_URL = "http://testserver"
 RATE_LIMIT_SCALE = 1000.0

@@ -11,6 +11,8 @@ from shop.storefront import (
     orders,
     payment,
     products,
+    searching,
+    stock_requests,
     withdrawals,
 )
 from shop.storefront.articles import article_urls
@@ -18,6 +20,10 @@ from shop.storefront.articles import article_urls
 urlpatterns = [
     path("", products.product_list, name="product-list"),
     path("products/<slug:slug>", products.product_detail, name="product"),
+    path("search", searching.show, name="search-page"),
+    path("back-in-stock", stock_requests.ask, name="stock-request-ask"),
+    path("back-in-stock/<str:token>", stock_requests.confirm, name="stock-request-confirm"),
+    path("back-in-stock/<str:token>/stop", stock_requests.stop, name="stock-request-stop"),
     path("cart", cart.show, name="cart"),
     path("cart/add", cart.add, name="cart-add"),
     path("cart/lines/<int:line_id>", cart.change, name="cart-change"),
