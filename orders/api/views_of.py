@@ -137,7 +137,7 @@ def order(row: Order) -> dict[str, Any]:
         "shipments": [_shipment(parcel) for parcel in sent_of(row)],
         "placed_at": row.placed_at,
         "paid_at": row.paid_at,
-        "documents": [_document(invoice, row) for invoice in row.invoices.order_by("pk")],
+        "documents": _documents(row),
         "pay_before": row.hold_expires_at if row.status == Order.Status.PENDING else None,
     }
 
@@ -218,6 +218,13 @@ def _order_line(line: OrderLine, row: Order) -> dict[str, Any]:
         "tax_rate": f"{line.tax_rate.normalize():f}",
         "refill": _refill(line),
     }
+
+
+def _documents(row: Order) -> list[dict[str, Any]]:
+    """Return an order's invoice and credit notes; an order without money has none, and costs no query."""
+    if not row.is_paid:
+        return []
+    return [_document(invoice, row) for invoice in row.invoices.order_by("pk")]
 
 
 def _document(invoice: Invoice, row: Order) -> dict[str, Any]:
