@@ -16,6 +16,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("catalog.api.urls")),
     path("", include("orders.api.urls")),
     path("", include("content.api.urls")),
+    path("", include("shop.accounts.api.urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -2,7 +2,7 @@
 
 from orders.models.books import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from orders.models.cart import Cart, CartLine
-from orders.models.customer import Consent, Customer, SavedCard
+from orders.models.customer import CardSetup, Consent, Customer, SavedCard
 from orders.models.dispute import Dispute, FraudWarning
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
@@ -11,6 +11,7 @@ from orders.models.subscription import BillingCycle, Deployment, Refill, RefillI
 
 __all__ = [
     "BillingCycle",
+    "CardSetup",
     "Cart",
     "CartLine",
     "Consent",

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from shop.storefront import cart, checkout, fixed, mails, orders, payment, products
+from shop.storefront.account.urls import urlpatterns as account_urls
 from shop.storefront.articles import article_urls
 
 urlpatterns = [
@@ -18,6 +19,7 @@ urlpatterns = [
     path("o/<str:token>", orders.show, name="order"),
     path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
     *article_urls,
+    *account_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
     path("favicon.ico", fixed.favicon, name="favicon"),
