@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -77,11 +76,3 @@ class MFAAdapter(DefaultMFAAdapter):
         **DefaultMFAAdapter.error_messages,
         "incorrect_code": "This code is not right, or was used a moment ago. Wait for the next one.",
     }
-
-
-def passed_second_factor(request: HttpRequest) -> bool:
-    """Return whether this very session was opened, or confirmed since, with a second factor. No query."""
-    user = request.user
-    if not isinstance(user, User):
-        return False
-    return any(record.get("method") == "mfa" for record in get_authentication_records(request, user))
