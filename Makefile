@@ -8,7 +8,7 @@ LOCK = uv pip compile --universal --generate-hashes --python-version 3.11 --no-h
 SEED ?= 1
 RUNS ?= 500
 PROXY ?= own
-.PHONY: help chaos-payments bench-webhooks stripe-smoke run test manage web worker beat devstripe demo env stop format lock
+.PHONY: help chaos-payments bench-webhooks bench-inventory race-stock stripe-smoke run test manage web worker beat devstripe demo env stop format lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -45,6 +45,13 @@ chaos-payments: ## break payments on purpose, then balance the books (SEED=1 RUN
 
 bench-webhooks: ## measure webhooks, and checkout while Stripe hangs
 	@exec $(DEVSTACK) chaos --measure
+
+bench-inventory: ## measure reserve and release beside the bare statements; exit 1 under 40 %
+	@exec $(DEVSTACK) bench-inventory $(ARGS)
+
+race-stock: RUNS = 2000
+race-stock: ## race for last units on real connections (RUNS=2000)
+	@STOCK_RACES=$(RUNS) exec $(DEVSTACK) test tests/catalog/test_last_units.py
 
 env: ## print the running stack's environment for a shell
 	@exec $(DEVSTACK) env

@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from catalog import inventory
+from catalog import alerts, inventory
 from shop.clock import reading
 
 logger = logging.getLogger(__name__)
@@ -14,6 +14,12 @@ logger = logging.getLogger(__name__)
 def release_expired_holds() -> None:
     """Give back what customers left unpaid."""
     inventory.release_expired(at=reading.now())
+
+
+@shared_task(name="catalog.watch_stock")
+def watch_stock() -> None:
+    """Tell staff what ran low."""
+    alerts.watch_stock(at=reading.now())
 
 
 @shared_task(name="catalog.age_out_lots")

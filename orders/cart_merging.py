@@ -37,11 +37,12 @@ def merge(token: str, user: User, *, at: datetime) -> Cart | None:
     for cart in carts:
         if cart.pk != kept.pk:
             _pour(cart, kept)
+            kept.discount_codes = kept.discount_codes or cart.discount_codes
             cart.delete()
     kept.user = user
     kept.email = kept.email or user.email
     kept.updated_at = at
-    kept.save(update_fields=["user", "email", "updated_at"])
+    kept.save(update_fields=["user", "email", "discount_codes", "updated_at"])
     return kept
 
 

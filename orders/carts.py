@@ -1,7 +1,7 @@
 """Carts: what somebody means to buy. Prices, stock and shipping are looked up at every view."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,17 +9,28 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch, prefetch_related_objects
 
-from catalog import inventory, pricing
+from catalog import pricing
 from catalog.models import BundleComponent, Variant
-from orders import addresses, shipping, taxes, totals
+from orders import addresses, discounts, shipping, taxes, totals
+from orders.cart_problems import (
+    CartView,
+    Problem,
+    find_problems,
+    find_stock_problems,
+    problems_of_codes,
+)
+from orders.discounts import Buyer
 from orders.models import Cart, CartLine, Order
+from orders.models.discount import any_automatic
 from orders.shipping import Destination, ShippingOption
-from orders.totals import PricedLine, Quote
+from orders.taxes import TaxAnswer
+from orders.totals import PricedLine, Reduction
 from shop.accounts.models import User
 from shop.exceptions import Conflict, InvalidInput, NotFound
 
 MAX_QUANTITY = 99
 MAX_LINES = 50
+MAX_CODES = 5
 # A line on refill comes back within these bounds, in days.
 MIN_INTERVAL_DAYS = 7
 MAX_INTERVAL_DAYS = 366
@@ -47,27 +58,6 @@ class Refill:
 
     unit: str
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that keeps a cart from being ordered, and what to do about it."""
-
-    code: str
-    detail: str
-    sku: str = ""
-
-
-@dataclass(slots=True)
-class CartView:
-    """A cart as it stands now: priced lines, ways to ship, totals, and what is wrong with it."""
-
-    cart: Cart
-    lines: list[CartLine]
-    quote: Quote
-    zone: Destination | None
-    options: list[ShippingOption]
-    problems: list[Problem] = field(default_factory=list)
 
 
 def create(*, at: datetime, user: User | None = None, country: str = "", currency: str = "") -> Cart:
@@ -98,7 +88,7 @@ def by_token(token: str, *, lock: bool = False) -> Cart:
 
 @transaction.atomic(durable=True)
 def set_details(cart: Cart, changes: Mapping[str, Any], *, at: datetime) -> Cart:
-    """Change e-mail, addresses, country, currency or shipping method of an open cart.
+    """Change e-mail, addresses, country, currency, shipping method or discount codes of an open cart.
 
     A shipping address sets the country, and a country sets the currency unless that is given too.
     :raises InvalidInput: if country and shipping address name different countries.
@@ -107,6 +97,8 @@ def set_details(cart: Cart, changes: Mapping[str, Any], *, at: datetime) -> Cart
     for name in ("email", "currency", "country", "locale", "shipping_method"):
         if name in changes:
             setattr(cart, name, changes[name])
+    if "discount_codes" in changes:
+        cart.discount_codes = _distinct_codes(changes["discount_codes"])
     for name in ("shipping_address", "billing_address"):
         if name in changes:
             setattr(cart, name, addresses.normalise(changes[name]) if changes[name] else {})
@@ -172,38 +164,57 @@ def remove_line(cart: Cart, line_id: int, *, at: datetime) -> None:
     _touch(cart, at)
 
 
-def view(cart: Cart, *, at: datetime, with_stock: bool = True) -> CartView:
-    """Return the cart with present prices, stock, ways to ship and problems. Writes nothing.
+def view(
+    cart: Cart,
+    *,
+    at: datetime,
+    with_stock: bool = True,
+    buyer: Buyer | None = None,
+    tax: TaxAnswer | None = None,
+) -> CartView:
+    """Return the cart with present prices, discounts, stock, ways to ship and problems. Writes nothing.
 
     Without stock for a caller that is about to reserve it: a count read without its lock proves nothing.
+    `buyer` is who is known to buy; a guest's address alone is not, before the checkout. `tax` is an answer
+    that was asked for before; without it, it is asked for here, which no transaction may wait for.
+    :raises taxes.TaxUnavailable: if a remote tax service does not answer.
     """
-    lines = _lines(cart)
+    lines = _lines(cart, at)
     problems: list[Problem] = []
-    offers = pricing.offers_for([line.variant for line in lines], cart.currency, at)
-    priced = []
-    for line in lines:
-        priced_line = price(line, offers.get(line.variant_id))
-        if priced_line is None:
-            problems.append(Problem("not_priced", f"Not sold in {cart.currency}.", line.variant.sku))
-        else:
-            priced.append(priced_line)
+    priced = _priced(lines, cart, problems, at)
     zone = _zone(cart, problems)
-    options = []
-    if zone is not None:
-        weight, value = totals.weight_of(priced), totals.items_total(priced)
-        options = zone.options(weight_g=weight, items_total=value)
-    quote = totals.quote(
-        priced,
-        currency=cart.currency,
-        tax_included=zone.prices_include_tax if zone else True,
-        tax_rates=_tax_rates(cart, priced, at),
-        shipping=shipping.pick(options, cart.shipping_method),
+    # Delivery is free from a value of the goods before discounts: no code makes an order dearer.
+    options = _options(zone, priced)
+    rules, refusals = _rules(cart, lines, buyer, at)
+    applied = discounts.apply(
+        rules, priced, currency=cart.currency, shipping=shipping.pick(options, cart.shipping_method)
     )
-    found = CartView(cart=cart, lines=lines, quote=quote, zone=zone, options=options, problems=problems)
-    _find_problems(found)
+    found = _totals(cart, lines, priced, zone, options, applied.reductions, tax, at)
+    found.problems += [*problems, *problems_of_codes([*refusals, *applied.refusals])]
+    find_problems(found)
     if with_stock:
-        _find_stock_problems(found)
+        find_stock_problems(found)
     return found
+
+
+def known_buyer(cart: Cart) -> Buyer:
+    """Return who buys as far as somebody has proved it: the account of the cart, or nobody.
+
+    An address that was only typed in says nothing here: else a cart would tell who has ordered before.
+    """
+    return Buyer(cart.user_id, cart.user.email) if cart.user is not None else discounts.NOBODY
+
+
+def ask_tax_ahead(token: str, *, at: datetime) -> TaxAnswer | None:
+    """Ask a remote tax service about a cart that is about to be ordered. Network: no transaction.
+
+    None where rates are rows of ours, and where the cart has been ordered already.
+    :raises taxes.TaxUnavailable: if it does not answer.
+    """
+    if not taxes.service().is_remote:
+        return None
+    cart = by_token(token)
+    return None if order_of(cart) is not None else view(cart, at=at, with_stock=False).tax
 
 
 def price(line: CartLine, offer: pricing.Offer | None) -> PricedLine | None:
@@ -226,8 +237,10 @@ def order_of(cart: Cart) -> Order | None:
     return getattr(cart, "order", None)
 
 
-def _lines(cart: Cart) -> list[CartLine]:
-    lines = list(cart.lines.select_related("variant__product").order_by("pk"))
+def _lines(cart: Cart, at: datetime) -> list[CartLine]:
+    """Return the lines; each also says whether a discount that needs no code holds, to save a query."""
+    rows = cart.lines.select_related("variant__product").annotate(has_automatic=any_automatic(at))
+    lines: list[CartLine] = list(rows.order_by("pk"))
     bundles = [line.variant for line in lines if line.variant.product.is_bundle]
     parts = BundleComponent.objects.select_related("variant__product")
     prefetch_related_objects(bundles, Prefetch("components", queryset=parts))
@@ -247,47 +260,59 @@ def _zone(cart: Cart, problems: list[Problem]) -> Destination | None:
         return None
 
 
-def _tax_rates(cart: Cart, priced: list[PricedLine], at: datetime) -> dict[str, taxes.Tax]:
-    codes = {line.variant.product.tax_code for line in priced} | {totals.SHIPPING_TAX_CODE}
-    region = cart.shipping_address.get("region", "")
-    return taxes.rates_for(country=cart.country, region=region, tax_codes=codes, on=at.date())
+def _priced(lines: list[CartLine], cart: Cart, problems: list[Problem], at: datetime) -> list[PricedLine]:
+    offers = pricing.offers_for([line.variant for line in lines], cart.currency, at)
+    priced = []
+    for line in lines:
+        found = price(line, offers.get(line.variant_id))
+        if found is None:
+            problems.append(Problem("not_priced", f"Not sold in {cart.currency}.", line.variant.sku))
+        else:
+            priced.append(found)
+    return priced
 
 
-def _find_problems(found: CartView) -> None:
-    cart, problems = found.cart, found.problems
-    if not found.lines:
-        problems.append(Problem("empty", "The cart is empty."))
-    for variant in {line.variant_id: line.variant for line in found.lines}.values():
-        if variant.archived_at is not None or not variant.product.is_published:
-            problems.append(Problem("not_sold", "No longer sold. Remove it.", variant.sku))
-    if not cart.email:
-        problems.append(Problem("email_missing", "Give an e-mail address for the confirmation."))
-    if not cart.shipping_address:
-        problems.append(Problem("address_missing", "Give a shipping address."))
-    if found.zone is None:
-        return
-    if found.zone.currency != cart.currency:
-        problems.append(
-            Problem("currency_mismatch", f"Orders to {found.zone.name} are paid in {found.zone.currency}.")
-        )
-    if found.lines and not found.options:
-        problems.append(Problem("too_heavy", "The parcel is too heavy for every way to ship there."))
-    elif found.quote.shipping is None and found.lines:
-        problems.append(Problem("shipping_method_missing", "Choose a shipping method."))
-    if not found.zone.has_seller:
-        problems.append(Problem("not_sold_there", f"We may not sell to {found.zone.name} yet."))
+def _options(zone: Destination | None, priced: list[PricedLine]) -> list[ShippingOption]:
+    if zone is None:
+        return []
+    return zone.options(weight_g=totals.weight_of(priced), items_total=totals.items_total(priced))
 
 
-def _find_stock_problems(found: CartView) -> None:
-    variants = [line.variant for line in found.lines]
-    available = inventory.available_for(variants)
-    wanted: dict[int, int] = {}
-    for line in found.lines:
-        wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
-    for variant in {line.variant_id: line.variant for line in found.lines}.values():
-        left = max(0, available.get(variant.pk, 0))
-        if wanted[variant.pk] > left:
-            found.problems.append(Problem("out_of_stock", f"{left} left.", variant.sku))
+def _rules(
+    cart: Cart, lines: list[CartLine], buyer: Buyer | None, at: datetime
+) -> tuple[list[discounts.Rule], list[discounts.Refusal]]:
+    if not cart.discount_codes and not any(line.has_automatic for line in lines):  # type: ignore[attr-defined]
+        return [], []
+    who = buyer or known_buyer(cart)
+    return discounts.find(cart.discount_codes, currency=cart.currency, buyer=who, at=at)
+
+
+def _totals(
+    cart: Cart,
+    lines: list[CartLine],
+    priced: list[PricedLine],
+    zone: Destination | None,
+    options: list[ShippingOption],
+    reductions: Sequence[Reduction],
+    tax: TaxAnswer | None,
+    at: datetime,
+) -> CartView:
+    chosen = shipping.pick(options, cart.shipping_method)
+    question = totals.tax_question(
+        priced, reductions, address=cart.shipping_address, country=cart.country, currency=cart.currency,
+        shipping=chosen, on=at.date(),
+    )  # fmt: skip
+    answer = tax or taxes.ask(question)
+    quote = totals.quote(
+        priced,
+        currency=cart.currency,
+        tax_included=zone.prices_include_tax if zone else True,
+        tax_rates=answer.rates,
+        shipping=chosen,
+        reductions=reductions,
+        fingerprint=question.fingerprint,
+    )
+    return CartView(cart=cart, lines=lines, quote=quote, zone=zone, options=options, tax=answer)
 
 
 def _lock_open(cart: Cart) -> Cart:
@@ -343,6 +368,16 @@ def _check_refill(variant: Variant, refill: Refill | None) -> None:
 
 def _refill_fields(refill: Refill | None) -> dict[str, Any]:
     return {"refill_unit": refill.unit if refill else None, "refill_count": refill.count if refill else None}
+
+
+def _distinct_codes(codes: Iterable[str]) -> list[str]:
+    """Return codes as they are kept, each once, in the order in which they were entered."""
+    found = list(dict.fromkeys(filter(None, map(discounts.normalise_code, codes))))
+    if len(found) > MAX_CODES:
+        raise InvalidInput(
+            f"A cart takes up to {MAX_CODES} codes.", fields={"discount_codes": [f"At most {MAX_CODES}."]}
+        )
+    return found
 
 
 def _currency_of(country: str) -> str:

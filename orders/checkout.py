@@ -13,10 +13,12 @@ from django.db import transaction
 
 from catalog import inventory
 from orders import addresses, attempts, carts, lifecycle, payments, placement, stripe_gateway
-from orders.carts import CartView
+from orders.carts import CartView, Problem
+from orders.discounts import Buyer
 from orders.models import Consent, Customer, Order
 from orders.placement import Draft
 from orders.stripe_gateway import Intent, Mood
+from orders.taxes import TaxAnswer
 from shop.accounts.models import User
 from shop.exceptions import Conflict, InvalidInput, Unavailable
 from shop.money import format_money
@@ -67,10 +69,10 @@ class Consents:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """An order that can be paid, and its intent."""
+    """An order that can be paid, and its intent; None where there is nothing to pay."""
 
     order: Order
-    intent: Intent
+    intent: Intent | None
     created: bool
 
 
@@ -79,14 +81,18 @@ def check_out(
 ) -> CheckedOut:
     """Turn a cart into an order with its stock held, and open its payment.
 
-    Asking again for the same cart returns the same order while it can be paid.
+    Asking again for the same cart returns the same order while it can be paid. An order of nothing has no
+    intent: the caller hands it to `settlement.settle_free`.
     :raises PriceChanged: with the new total. :raises catalog.inventory.OutOfStock: with what is left.
     :raises payments.PaymentUnavailable: if Stripe does not answer: the order is kept, ask again.
     """
     if not settings.STRIPE_SECRET_KEY:
         raise CheckoutRefused("Payments are not set up here, so nothing can be ordered.", retry_after=300)
     mood = stripe_gateway.at_the_till()
-    order, created = _prepare(token, expected_total, consents, user, at)
+    tax = carts.ask_tax_ahead(token, at=at)
+    order, created = _prepare(token, expected_total, consents, user, tax, at)
+    if order.is_free:
+        return CheckedOut(order=order, intent=None, created=created)
     if not created:
         return CheckedOut(order=order, intent=pay_again(order, at=at, mood=mood), created=False)
     intent = payments.open_intent(order, at=at, mood=mood)
@@ -101,6 +107,8 @@ def pay_again(order: Order, *, at: datetime, mood: Mood | None = None) -> Intent
     :raises NotPayable: if it is paid, cancelled or expired. :raises catalog.inventory.OutOfStock: if its hold
     was lost and the goods are gone.
     """
+    if order.is_free:
+        raise NotPayable(f"There is nothing to pay for order {order.reference}.", order=order.reference)
     mood = mood or stripe_gateway.at_the_till()
     with transaction.atomic(durable=True):
         order = Order.objects.select_for_update().get(pk=order.pk)
@@ -182,7 +190,12 @@ def _end(
 
 @transaction.atomic(durable=True)
 def _prepare(
-    token: str, expected_total: int, consents: Consents, user: User | None, at: datetime
+    token: str,
+    expected_total: int,
+    consents: Consents,
+    user: User | None,
+    tax: TaxAnswer | None,
+    at: datetime,
 ) -> tuple[Order, bool]:
     cart = carts.by_token(token, lock=True)
     existing = carts.order_of(cart)
@@ -190,9 +203,12 @@ def _prepare(
         if existing.status != Order.Status.PENDING or existing.is_paid:
             raise carts.CartClosed(f"This cart is order {existing.reference}.", order=existing.reference)
         return existing, False
-    found = carts.view(cart, at=at, with_stock=False)
+    buyer = Buyer(cart.user_id, cart.email)
+    found = carts.view(cart, at=at, with_stock=False, buyer=buyer, tax=tax)
     _refuse_problems(found)
     _refuse_missing_consent(found, consents)
+    if tax is not None and tax.fingerprint != found.quote.fingerprint:
+        raise PriceChanged("The cart changed while it was ordered. Look at its total and try again.")
     if found.quote.total != expected_total:
         raise PriceChanged(
             f"The total is now {format_money(found.quote.total, cart.currency)}. Show it and ask again.",
@@ -209,11 +225,15 @@ def _refuse_problems(found: CartView) -> None:
     if found.problems:
         raise CartIncomplete(
             " ".join(problem.detail for problem in found.problems),
-            fields={problem.sku or problem.code: [problem.detail] for problem in found.problems},
+            fields={_field_of(problem): [problem.detail] for problem in found.problems},
         )
     addresses.check(found.cart.shipping_address, where="shipping_address")
     if found.cart.billing_address:
         addresses.check(found.cart.billing_address, where="billing_address")
+
+
+def _field_of(problem: Problem) -> str:
+    return "discount_codes" if problem.discount_code else problem.sku or problem.code
 
 
 def _refuse_missing_consent(found: CartView, consents: Consents) -> None:

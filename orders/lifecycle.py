@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from orders import redemptions
 from orders.models import Order, OrderEvent
 from shop.accounts.models import User
 from shop.exceptions import Conflict
@@ -54,6 +55,9 @@ def confirm(order: Order, *, at: datetime) -> None:
     )
     if late:
         note(order, "reinstated", "Paid late; stock was still there, so the order stands again.", at=at)
+        if not redemptions.take_again(order):
+            words = "A discount was used up meanwhile; this customer keeps the price that was agreed."
+            note(order, "discount_honoured", words, at=at)
 
 
 def mark_processing(order: Order, *, hold_until: datetime) -> None:
@@ -88,8 +92,14 @@ def mark_refunded(order: Order, *, refunded: int, received: int) -> None:
         advance(order, field="payment_status", table=Order.PAYMENT_STEPS, target=target)
 
 
+def mark_fulfilment(order: Order, target: str) -> None:
+    """Show how much of an order has left, or come back. Repeating changes nothing."""
+    if order.fulfilment_status != target:
+        advance(order, field="fulfilment_status", table=Order.FULFILMENT_STEPS, target=target)
+
+
 def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | None = None) -> None:
-    """Cancel or expire an order."""
+    """Cancel or expire an order; others may use its discounts."""
     advance(
         order,
         field="status",
@@ -98,6 +108,7 @@ def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | N
         closed_at=at,
         hold_expires_at=None,
     )
+    redemptions.give_back(order, at=at)
     note(order, target, reason, at=at, actor=actor)
 
 

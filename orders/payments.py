@@ -38,12 +38,13 @@ class CustomerGone(PaymentRefused):
 def start(order: Order, *, saves_card: bool, at: datetime) -> Payment:
     """Write the payment row of a new order, in the transaction that places it.
 
-    Where nothing has to come first, the attempt to create its intent is written along.
+    Where nothing has to come first, the attempt to create its intent is written along. An order of nothing
+    has a row and no attempt: Stripe is not asked.
     """
     payment = Payment.objects.create(
         order=order, currency=order.currency, amount=order.total, saves_card=saves_card, created_at=at
     )
-    if order.customer is None or order.customer.stripe_customer_id:
+    if not order.is_free and (order.customer is None or order.customer.stripe_customer_id):
         payment.opening = attempts.write(
             payment, 1, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at
         )

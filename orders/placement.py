@@ -12,9 +12,9 @@ from django.db import transaction
 
 from catalog import inventory, pricing
 from catalog.models import Variant
-from orders import lifecycle, payments, stripe_gateway
+from orders import lifecycle, payments, redemptions, stripe_gateway
 from orders.models import Cart, Customer, Order, OrderLine, OrderLineComponent
-from orders.totals import MINIMUM_CHARGE, Quote, QuotedLine
+from orders.totals import Quote, QuotedLine, minimum_charge
 from shop.accounts.models import User
 from shop.exceptions import Conflict
 
@@ -43,15 +43,18 @@ class Draft:
 
 @transaction.atomic(savepoint=False)
 def place_order(draft: Draft, *, hold_until: datetime, at: datetime) -> Order:
-    """Write the order with its lines, hold its stock and open its payment.
+    """Write the order with its lines, take its discounts, hold its stock and open its payment.
 
+    A total of nothing needs no payment: see `settlement.settle_free`.
     :raises catalog.inventory.OutOfStock: naming the SKU and what is left.
+    :raises redemptions.DiscountUsedUp: or DiscountUsedBefore, if a discount is gone meanwhile.
     :raises TotalTooSmall: if Stripe would not take the amount.
     """
-    minimum = MINIMUM_CHARGE.get(draft.quote.currency, 50)
-    if draft.quote.total < minimum:
+    if 0 < draft.quote.total < minimum_charge(draft.quote.currency):
         raise TotalTooSmall("Add something to your cart: the total is under what a card can pay.")
+    held = redemptions.lock(draft.quote.reductions)
     order = Order.objects.create(**_order_fields(draft), hold_expires_at=hold_until, placed_at=at)
+    redemptions.take(order, draft.quote.reductions, held, at=at)
     demand = _write_lines(order, draft.quote, at=at)
     inventory.reserve(reference=order.stock_reference, quantities=demand, until=hold_until, at=at)
     payments.start(order, saves_card=draft.saves_card, at=at)
@@ -84,6 +87,7 @@ def _order_fields(draft: Draft) -> dict[str, object]:
         "items_total": quote.items_total,
         "discount_total": quote.discount_total,
         "shipping_total": quote.shipping_amount,
+        "shipping_discount": quote.shipping_discount,
         "shipping_tax": quote.shipping_tax,
         "shipping_tax_rate": quote.shipping_tax_rate,
         "tax_total": quote.tax_total,
@@ -121,7 +125,7 @@ def _write_lines(order: Order, quote: Quote, *, at: datetime) -> dict[int, int]:
 
 def _line(order: Order, position: int, quoted: QuotedLine) -> OrderLine:
     priced, variant = quoted.priced, quoted.priced.variant
-    label = pricing.unit_price(priced.unit_price, order.currency, variant)
+    label = pricing.unit_price(quoted.amount, order.currency, variant, pieces=priced.quantity)
     return OrderLine(
         order=order,
         position=position,

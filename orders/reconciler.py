@@ -108,6 +108,14 @@ def expire_orders(*, at: datetime) -> int:
     return len(ids)
 
 
+def settle_free_orders(*, at: datetime) -> int:
+    """Settle orders of nothing whose request died before it did; return how many there were."""
+    waiting = settlement.waiting_free_orders()
+    for order in waiting:
+        _guarded(partial(settlement.settle_free, order, at=at), f"order {order.reference}")
+    return len(waiting)
+
+
 def end_probed_orders(*, at: datetime) -> int:
     """End orders on which somebody tries out cards, at Stripe first; return how many were looked at."""
     ids = card_testing.probed_order_ids(at=at)

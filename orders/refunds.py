@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Sum
 
-from orders import attempts, lifecycle, stripe_gateway
+from orders import attempts, lifecycle, stripe_gateway, units
 from orders.models import Dispute, Order, OrderLine, Payment, RefundLine, StripeRefund
 from orders.stripe_gateway import Mood, Refund
 from shop.accounts.models import User
@@ -59,7 +59,8 @@ def request_refund(
     actor: User | None,
     at: datetime,
 ) -> StripeRefund:
-    """Write down a refund; `send` asks Stripe for it afterwards. A refund never implies a restock.
+    """Write down a refund; `send` asks Stripe for it afterwards. A refund never implies a restock, but pieces
+    of `lines` that are in no parcel yet are not sent any more.
 
     Give `amount` (minor units), or `lines` ({order line id: quantity}), shipping or both, or none of them
     for everything that is left. `expected_left` is what the asker saw as refundable, so that a form sent
@@ -99,9 +100,18 @@ def request_refund(
         RefundLine(refund=refund, order_line_id=line_id, quantity=(lines or {})[line_id], amount=share)
         for line_id, share in shares.items()
     )
+    _send_no_more(order, lines or {}, at=at)
     money = format_money(wanted, payment.currency)
     lifecycle.note(order, "refund_requested", f"Refund of {money}: {reason}", at=at, actor=actor)
     return refund
+
+
+def _send_no_more(order: Order, lines: Mapping[int, int], *, at: datetime) -> None:
+    """Pieces that are paid back before they were packed are not sent: those in no parcel come first."""
+    unsent = units.to_pack(order) if lines and order.status == Order.Status.PLACED else {}
+    dropped = {line_id: min(n, unsent.get(line_id, 0)) for line_id, n in lines.items()}
+    if any(dropped.values()):
+        units.cancel_units(order, {line_id: n for line_id, n in dropped.items() if n}, at=at)
 
 
 class RefundRefused(Conflict):

@@ -89,6 +89,34 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
     return order
 
 
+def settle_free(order: Order, *, at: datetime) -> Order:
+    """Settle an order that comes to nothing: no money moves, and the rest follows as if it had.
+
+    Safe to repeat. If its goods are gone by then, it is cancelled.
+    """
+    with transaction.atomic(durable=True):
+        order = Order.objects.select_for_update().get(pk=order.pk)
+        payment = Payment.objects.select_for_update().get(order=order)
+        if not order.is_free or order.status != Order.Status.PENDING or payment.succeeded_at is not None:
+            return order
+        if not _secure_stock(order, at=at):
+            lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="The goods were gone.")
+            return order
+        payment.succeeded_at = at
+        payment.save(update_fields=["succeeded_at"])
+        lifecycle.mark_paid(order, at=at)
+        lifecycle.note(order, "paid", "Nothing to pay: discounts cover all of it.", at=at)
+        lifecycle.confirm(order, at=at)
+        outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
+    return order
+
+
+def waiting_free_orders(*, limit: int = 100) -> list[Order]:
+    """Return orders that come to nothing and were not settled by the request that wrote them."""
+    waiting = Order.objects.filter(status=Order.Status.PENDING, total=0, origin=Order.Origin.CHECKOUT)
+    return list(waiting.order_by("pk")[:limit])
+
+
 def observe_refund(found: Refund, *, at: datetime) -> Order | None:
     """Apply what a freshly read refund says: ours, or one made in Stripe's dashboard."""
     payment = (

@@ -33,12 +33,13 @@ def sweep_webhook_events() -> None:
 
 @shared_task(name="orders.reconcile")
 def reconcile() -> None:
-    """Ask Stripe about silent payments and refunds, send refunds, end what nobody paid."""
+    """Ask Stripe about what is silent, send refunds, settle what is free, end what nobody paid."""
     at = reading.now()
     reconciler.send_refunds(at=at)
     reconciler.check_silent_payments(at=at)
     reconciler.check_pending_refunds(at=at)
     reconciler.find_refunds(at=at)
+    reconciler.settle_free_orders(at=at)
     reconciler.expire_orders(at=at)
     reconciler.end_probed_orders(at=at)
     reconciler.end_refill_orders(at=at)

@@ -4,19 +4,19 @@ Where prices include tax: Σ gross + shipping = total, and the tax is what is co
 Σ net + shipping + tax = total.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from catalog.models import Variant
 from orders.shipping import ShippingOption
-from orders.taxes import NO_TAX, Tax
+from orders.taxes import GOODS_TAX_CODE, NO_TAX, SHIPPING_TAX_CODE, Tax, TaxedGoods, TaxQuestion
 from shop import money
 
 # Under this, Stripe takes no charge: decided here, before an intent is asked for.
 # Source: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 MINIMUM_CHARGE = {"GBP": 30, "EUR": 50, "USD": 50}
-SHIPPING_TAX_CODE = "standard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,28 @@ class PricedLine:
     unit_price: int
     refill_unit: str | None = None
     refill_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What one discount takes off: a share of each line, in their order, and of the price of shipping.
+
+    All amounts in minor units. `is_scarce`, `is_code_scarce`: taking it needs the lock of its row.
+    """
+
+    discount_id: int
+    code_id: int | None
+    code: str
+    label: str
+    shares: tuple[int, ...]
+    shipping: int
+    is_scarce: bool = False
+    is_code_scarce: bool = False
+
+    @property
+    def amount(self) -> int:
+        """What is taken off the goods."""
+        return sum(self.shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +82,10 @@ class Quote:
     tax_total: int
     total: int
     tax_included: bool
+    reductions: tuple[Reduction, ...] = ()
+    shipping_discount: int = 0
+    # Of everything that the totals depend on.
+    fingerprint: str = ""
 
 
 def weight_of(lines: Sequence[PricedLine]) -> int:
@@ -72,32 +98,70 @@ def items_total(lines: Sequence[PricedLine]) -> int:
     return sum(line.unit_price * line.quantity for line in lines)
 
 
+def minimum_charge(currency: str) -> int:
+    """Return the least that Stripe charges, in minor units."""
+    return MINIMUM_CHARGE.get(currency, 50)
+
+
+def tax_question(
+    lines: Sequence[PricedLine],
+    reductions: Sequence[Reduction],
+    *,
+    address: Mapping[str, str],
+    country: str,
+    currency: str,
+    shipping: ShippingOption | None,
+    on: date,
+) -> TaxQuestion:
+    """Return what has to be known to tax an order, which is all that its totals depend on."""
+    amounts = [line.unit_price * line.quantity for line in lines]
+    off = _off_lines(reductions, amounts)
+    goods = tuple(
+        TaxedGoods(line.variant.sku, line.variant.product.tax_code, line.quantity, amount - share)
+        for line, amount, share in zip(lines, amounts, off, strict=True)
+    )
+    price = (shipping.amount if shipping else 0) - sum(reduction.shipping for reduction in reductions)
+    return TaxQuestion(
+        country=country,
+        region=address.get("region", ""),
+        postal_code=address.get("postal_code", ""),
+        city=address.get("city", ""),
+        currency=currency,
+        on=on,
+        goods=goods,
+        shipping=shipping.code if shipping else "",
+        shipping_amount=price,
+    )
+
+
 def quote(
     lines: Sequence[PricedLine],
     *,
     currency: str,
     tax_included: bool,
-    tax_rates: dict[str, Tax],
+    tax_rates: Mapping[str, Tax],
     shipping: ShippingOption | None,
-    discount: int = 0,
+    reductions: Sequence[Reduction] = (),
+    fingerprint: str = "",
 ) -> Quote:
-    """Return the totals of priced lines with shipping and tax.
+    """Return the totals of priced lines with discounts, shipping and tax.
 
-    `discount` (minor units) is spread over the lines by largest remainder and never exceeds them.
+    `fingerprint` is that of the question that `tax_rates` answers.
+    :raises ValueError: if discounts take more off a line, or off shipping, than it comes to.
     """
     amounts = [line.unit_price * line.quantity for line in lines]
-    total_items = sum(amounts)
-    discount = min(discount, total_items)
-    shares = money.split_by_weight(discount, amounts) if lines else []
+    off = _off_lines(reductions, amounts)
     quoted = tuple(
         _line(line, amount - share, share, tax_rates.get(line.variant.product.tax_code, NO_TAX), tax_included)
-        for line, amount, share in zip(lines, amounts, shares, strict=True)
+        for line, amount, share in zip(lines, amounts, off, strict=True)
     )
-    shipping_amount = shipping.amount if shipping else 0
-    shipping_rate = tax_rates.get(SHIPPING_TAX_CODE, NO_TAX).rate
+    shipping_discount = sum(reduction.shipping for reduction in reductions)
+    shipping_amount = (shipping.amount if shipping else 0) - shipping_discount
+    if shipping_amount < 0:
+        raise ValueError("discounts take off no more than shipping costs")
+    shipping_rate = (tax_rates.get(SHIPPING_TAX_CODE) or tax_rates.get(GOODS_TAX_CODE) or NO_TAX).rate
     shipping_tax = _tax(shipping_amount, shipping_rate, tax_included)
     tax_total = sum(line.tax for line in quoted) + shipping_tax
-    total = total_items - discount + shipping_amount + (0 if tax_included else tax_total)
     return Quote(
         currency=currency,
         lines=quoted,
@@ -105,12 +169,23 @@ def quote(
         shipping_amount=shipping_amount,
         shipping_tax=shipping_tax,
         shipping_tax_rate=shipping_rate,
-        items_total=total_items,
-        discount_total=discount,
+        items_total=sum(amounts),
+        discount_total=sum(off),
         tax_total=tax_total,
-        total=total,
+        total=sum(amounts) - sum(off) + shipping_amount + (0 if tax_included else tax_total),
         tax_included=tax_included,
+        reductions=tuple(reductions),
+        shipping_discount=shipping_discount,
+        fingerprint=fingerprint,
     )
+
+
+def _off_lines(reductions: Sequence[Reduction], amounts: Sequence[int]) -> list[int]:
+    """Return what all discounts together take off each line."""
+    off = [sum(reduction.shares[place] for reduction in reductions) for place in range(len(amounts))]
+    if any(share > amount for share, amount in zip(off, amounts, strict=True)):
+        raise ValueError("discounts take off no more than a line comes to")
+    return off
 
 
 def _line(line: PricedLine, amount: int, discount: int, tax: Tax, included: bool) -> QuotedLine:

@@ -263,14 +263,16 @@ def act(
     verb: Callable[[dict[str, Any]], str],
     *,
     form: forms.Form | None = None,
+    page: str = "",
 ) -> HttpResponse:
-    """Ask first (GET), then run a verb on a record (POST), say what came of it and show the record again.
+    """Ask first (GET), then run a verb on a record (POST), say what came of it and show the record again,
+    or `page` where the record is gone.
 
     `verb` is given the form's cleaned data and returns the words for staff. A refusal is shown beside the
     question, and nothing of what was typed is lost.
     """
     meta = model_admin.opts
-    page = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk])
+    page = page or reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk])
     if request.method == "POST" and (form is None or form.is_valid()):
         try:
             messages.success(request, verb(form.cleaned_data if form is not None else {}))

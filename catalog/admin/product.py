@@ -1,13 +1,21 @@
 """Categories, products and variants. Nothing that was sold is deleted: it is unpublished or archived."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.admin import TabularInline
+from unfold.decorators import action
 
 from catalog import usage
+from catalog.admin.bundles import BundleComponentInline, bundle_tables
 from catalog.models import BundleComponent, Category, Product, Variant
-from shop.admin import ShopAdmin, register, time_column
+from shop.admin import ShopAdmin, Table, register, time_column
+from shop.clock import reading
 
 
 class KeptAdmin(ShopAdmin):
@@ -32,8 +40,21 @@ class VariantInline(TabularInline):
     fields = ("sku", "name", "net_content", "net_unit", "is_subscribable", "position")
 
 
+class ProductForm(forms.ModelForm):
+    def clean_kind(self) -> str:
+        """A bundle stays a bundle: its components, or the sets that hold it, depend on it."""
+        kind, before = self.cleaned_data["kind"], self.initial.get("kind", self.cleaned_data["kind"])
+        of_this = BundleComponent.objects.filter(
+            models.Q(bundle__product=self.instance) | models.Q(variant__product=self.instance)
+        )
+        if (kind == Product.Kind.BUNDLE) != (before == Product.Kind.BUNDLE) and of_this.exists():
+            raise forms.ValidationError("Take it out of its sets, or its components out of it, first.")
+        return kind
+
+
 @register(Product)
 class ProductAdmin(KeptAdmin):
+    form = ProductForm
     list_display = ("name", "code", "kind", "category", "is_published", "position")
     list_filter = ("kind", "category", "is_published")
     list_select_related = ("category",)
@@ -72,13 +93,6 @@ class ProductAdmin(KeptAdmin):
         return ", ".join(parts)
 
 
-class BundleComponentInline(TabularInline):
-    model = BundleComponent
-    fk_name = "bundle"
-    extra = 0
-    autocomplete_fields = ("variant",)
-
-
 @register(Variant)
 class VariantAdmin(KeptAdmin):
     list_display = ("sku", "product", "name", "content", "available", "is_subscribable", "archived")
@@ -86,9 +100,24 @@ class VariantAdmin(KeptAdmin):
     list_select_related = ("product", "stock")
     search_fields = ("sku", "gtin", "product__name")
     autocomplete_fields = ("product",)
-    inlines = (BundleComponentInline,)
+
+    actions_detail = ("prices",)
 
     archived = time_column("archived_at", "archived")
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Only a bundle is made of other goods."""
+        return (BundleComponentInline,) if obj is not None and obj.product.is_bundle else ()
+
+    def get_tables(self, request: HttpRequest, obj: Variant) -> Sequence[Table]:
+        return bundle_tables(obj, at=reading.now()) if obj.product.is_bundle else ()
+
+    @action(description="Prices", icon="sell", permissions=["see_prices"])
+    def prices(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:catalog_price_variant", object_id)
+
+    def has_see_prices_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("catalog.view_price")
 
     @admin.display(description="Net content", ordering="net_content")
     def content(self, variant: Variant) -> str:

@@ -9,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 
 from catalog import inventory, pricing, usage
 from catalog.cautions import cautions_for
-from catalog.models import Product, Variant
+from catalog.models import BundleComponent, Product, Variant
 from catalog.pricing import Offer
 from shop.api.fields import money
 
@@ -84,12 +84,12 @@ def variant_of(variant: Variant, offers: Offers) -> dict[str, Any]:
         "reduction_percent": offer.reduction_percent,
         "refill": _refill(variant, offer),
         "availability": inventory.stock_state(inventory.available_of(variant)),
-        "components": [_component(part, offers) for part in variant.components.all()],
+        "components": _components(variant, offers),
     }
 
 
-def _unit_price(amount: int, currency: str, variant: Variant) -> dict[str, Any] | None:
-    found = pricing.unit_price(amount, currency, variant)
+def _unit_price(amount: int, currency: str, variant: Variant, pieces: int = 1) -> dict[str, Any] | None:
+    found = pricing.unit_price(amount, currency, variant, pieces=pieces)
     if found is None:
         return None
     return {**money(found.amount, currency), "unit": found.unit, "label": found.label}
@@ -112,16 +112,28 @@ def _interval(days: int) -> dict[str, Any]:
     return {"unit": "week", "count": days // 7}
 
 
-def _component(part: Any, offers: Offers) -> dict[str, Any]:
-    offer = offers.get(part.variant_id)
+def _components(variant: Variant, offers: Offers) -> list[dict[str, Any]]:
+    """Return what a bundle is made of; the shares are unknown while a part has no price in the currency."""
+    parts = list(variant.components.all())
+    offer = offers[variant.pk]
+    shares: dict[int, int] = {}
+    if all(part.variant_id in offers for part in parts) and parts:
+        split = pricing.component_shares(variant, offer.amount, offers)
+        shares = {part.pk: share for part, _, share in split}
+    return [_component(part, offers, shares.get(part.variant_id), offer.currency) for part in parts]
+
+
+def _component(part: BundleComponent, offers: Offers, share: int | None, currency: str) -> dict[str, Any]:
+    alone = offers.get(part.variant_id)
     return {
         "sku": part.variant.sku,
         "product": part.variant.product.slug,
         "name": f"{part.variant.product.name}, {part.variant.name}",
         "quantity": part.quantity,
         "in_refill": part.in_refill,
-        "price": money(offer.amount, offer.currency) if offer else None,
-        "unit_price": _unit_price(offer.amount, offer.currency, part.variant) if offer else None,
+        "price": money(alone.amount, currency) if alone else None,
+        "share": None if share is None else money(share, currency),
+        "unit_price": None if share is None else _unit_price(share, currency, part.variant, part.quantity),
     }
 
 

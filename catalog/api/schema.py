@@ -37,7 +37,10 @@ class VariantComponentSerializer(serializers.Serializer):
     quantity = serializers.IntegerField()
     in_refill = serializers.BooleanField()
     price = MoneySerializer(allow_null=True, help_text="What it costs by itself.")
-    unit_price = UnitPriceSerializer(allow_null=True)
+    share = MoneySerializer(
+        allow_null=True, help_text="Its part of the set's price, all units together; the shares sum to it."
+    )
+    unit_price = UnitPriceSerializer(allow_null=True, help_text="At its share of the set's price.")
 
 
 class ProductVariantSerializer(serializers.Serializer):

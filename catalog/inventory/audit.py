@@ -20,8 +20,8 @@ class Difference:
 
 
 def differences() -> list[Difference]:
-    """Return every count that disagrees with its movements, reservations or lots. Three queries."""
-    return [*_levels(), *_lots(), *_movements_without_level()]
+    """Return every count that disagrees with its movements, reservations or lots. Four queries."""
+    return [*_levels(), *_lots(), *_movements_without_level(), *_promises_without_level()]
 
 
 def _levels() -> Iterable[Difference]:
@@ -54,6 +54,13 @@ def _movements_without_level() -> Iterable[Difference]:
     orphans = StockMovement.objects.filter(variant__stock__isnull=True).order_by()
     for sku, total in orphans.values_list("variant__sku").annotate(total=Sum("quantity")):
         yield from _if_different(sku, "no stock row / movements", 0, total)
+
+
+def _promises_without_level() -> Iterable[Difference]:
+    orphans = StockReservation.objects.filter(variant__stock__isnull=True, status__in=StockReservation.OPEN)
+    promised = orphans.order_by().values_list("variant__sku").annotate(n=Sum(F("quantity") - F("consumed")))
+    for sku, total in promised:
+        yield from _if_different(sku, "no stock row / open reservations", 0, total)
 
 
 def _total(rows: "QuerySet", group: str, expression: "F | object") -> Coalesce:

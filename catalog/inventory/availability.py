@@ -1,7 +1,7 @@
 """Reads: what can be promised, what a cart needs, and which lots a picker takes."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, prefetch_related_objects
@@ -34,26 +34,35 @@ def demand_of(lines: Iterable[tuple[Variant, int]], *, refill: bool = False) -> 
     return dict(demand)
 
 
-def availability(variant_ids: Iterable[int]) -> dict[int, int]:
+def availability(variant_ids: Iterable[int], *, parts: Collection[int] = ()) -> dict[int, int]:
     """Return the units that can still be promised, by variant id; 0 where nothing was ever received.
 
-    Bundles have no stock of their own: ask `available_for`.
+    Of those named in `parts`, which are wanted for a bundle, 0 too if they are no longer sold. Bundles have
+    no stock of their own: ask `available_for`.
     """
     wanted = set(variant_ids)
-    rows = StockLevel.objects.filter(variant_id__in=wanted).values_list("variant_id", "on_hand", "reserved")
-    found = {variant_id: on_hand - reserved for variant_id, on_hand, reserved in rows}
+    rows = StockLevel.objects.filter(variant_id__in=wanted).values_list(
+        "variant_id", "on_hand", "reserved", "variant__archived_at", "variant__product__is_published"
+    )
+    found = {
+        variant_id: on_hand - reserved
+        for variant_id, on_hand, reserved, archived_at, is_published in rows
+        if variant_id not in parts or (archived_at is None and is_published)
+    }
     return {variant_id: found.get(variant_id, 0) for variant_id in wanted}
 
 
 def available_for(variants: Iterable[Variant]) -> dict[int, int]:
-    """Return the units that can still be promised of each variant; of a bundle, min(component ÷ quantity).
+    """Return the units that can still be promised of each variant; of a bundle, min(component ÷ quantity),
+    and none if a component is no longer sold.
 
     Two queries at most, one if the variants' `components` are prefetched.
     """
     taken = list(variants)
     prefetch_related_objects(taken, "components")
     needs = {variant.pk: demand_of([(variant, 1)]) for variant in taken}
-    left = availability({variant_id for need in needs.values() for variant_id in need})
+    parts = {component.variant_id for variant in taken for component in variant.components.all()}
+    left = availability({variant_id for need in needs.values() for variant_id in need}, parts=parts)
     return {pk: min(left[variant_id] // n for variant_id, n in need.items()) for pk, need in needs.items()}
 
 
@@ -67,7 +76,9 @@ def available_of(variant: Variant) -> int:
     """Return the units that can still be promised of a variant loaded by `with_stock`, without a query."""
     components = list(variant.components.all())
     if components:
-        return min(_units_left(part.variant) // part.quantity for part in components)
+        return min(
+            _units_left(part.variant) // part.quantity if part.variant.is_sold else 0 for part in components
+        )
     return _units_left(variant)
 
 
@@ -80,7 +91,9 @@ def _units_left(variant: Variant) -> int:
 def stocked() -> Q:
     """Return the condition on variants that at least one can be promised, bundles by their parts."""
     part_is_short = BundleComponent.objects.filter(bundle=OuterRef("pk")).exclude(
-        variant__stock__on_hand__gte=F("variant__stock__reserved") + F("quantity")
+        variant__stock__on_hand__gte=F("variant__stock__reserved") + F("quantity"),
+        variant__archived_at__isnull=True,
+        variant__product__is_published=True,
     )
     is_bundle = Exists(BundleComponent.objects.filter(bundle=OuterRef("pk")))
     has_units = Q(stock__on_hand__gt=F("stock__reserved"))

@@ -6,13 +6,13 @@ from typing import Any
 from django.db import transaction
 
 from catalog.inventory.ledger import (
-    LotMismatch,
     NotEnoughStock,
     Taken,
     lock_level,
     lock_lots,
     make_room,
     require_lot,
+    require_sellable,
     unwritten,
     write,
 )
@@ -141,16 +141,16 @@ def restock(
     already, and counts only for a released lot. Goods without lots are sellable at once.
 
     :raises LotRequired: if the variant is tracked by lot and none is given.
+    :raises LotNotOnSale: if units should be sellable of a lot that is not, or LotTooOld.
     :raises InvalidInput: if the quantity is not positive.
     """
     if quantity <= 0:
         raise InvalidInput("Take back at least one unit.", fields={"quantity": ["At least 1."]})
     require_lot(variant, lot)
-    if sellable and lot is not None and lot.status != Lot.Status.RELEASED:
-        raise LotMismatch(f"Lot {lot.code} is not on sale: its units come back into the building only.")
     lock_level(variant.pk)
-    if lot is not None:
-        lock_lots([lot.pk])
+    locked = lock_lots([lot.pk])[lot.pk] if lot else None
+    if sellable and locked is not None:
+        require_sellable(locked, at=at)
     to_sell = quantity if sellable or lot is None else 0
     facts = {"cause": cause, "at": at, "actor": actor, "reason": reason, "line": line}
     _book(variant, lot, Kind.RETURNED, to_sell, quantity, **facts)

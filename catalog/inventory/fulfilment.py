@@ -15,10 +15,11 @@ from catalog.inventory.ledger import (
     NotEnoughStock,
     lock_levels,
     lock_lots,
+    require_sellable,
     unwritten,
     write,
 )
-from catalog.models import Lot, StockMovement, StockReservation, Variant
+from catalog.models import StockMovement, StockReservation, Variant
 
 
 @transaction.atomic(savepoint=False)
@@ -31,7 +32,9 @@ def consume(
     takes nothing again and returns an empty list.
 
     :raises NotAllocated: if the reference has not that many units allocated.
-    :raises NotEnoughStock: if a lot does not hold them, or is not released.
+    :raises NotEnoughStock: if a lot does not hold them.
+    :raises LotNotOnSale: if staff chose a lot that is in quarantine, aged out or recalled.
+    :raises LotTooOld: if they chose one that may not be sold any more.
     :raises LotRequired: if a pick of a lot-tracked variant names no lot.
     """
     by_place: dict[tuple[int, int | None], int] = defaultdict(int)
@@ -55,7 +58,7 @@ def consume(
     for move in moves:
         leaving[move.variant_id] -= move.quantity
     _consume_reservations(reference, leaving)
-    _check_lots(moves)
+    _check_lots(moves, at)
     write(moves, unreserve=leaving)
     return moves
 
@@ -78,7 +81,7 @@ def _consume_reservations(reference: str, leaving: Mapping[int, int]) -> None:
     StockReservation.objects.bulk_update(list(rows.values()), ["consumed", "status"])
 
 
-def _check_lots(moves: Sequence[StockMovement]) -> None:
+def _check_lots(moves: Sequence[StockMovement], at: datetime) -> None:
     lots = lock_lots(move.lot_id for move in moves if move.lot_id is not None)
     tracked = dict(
         Variant.objects.filter(pk__in={move.variant_id for move in moves}).values_list("pk", "is_lot_tracked")
@@ -91,5 +94,6 @@ def _check_lots(moves: Sequence[StockMovement]) -> None:
         lot = lots.get(move.lot_id)
         if lot is None or lot.variant_id != move.variant_id:
             raise LotMismatch("A pick names a lot of another variant.")
-        if lot.status != Lot.Status.RELEASED or lot.on_hand < -move.quantity:
+        require_sellable(lot, at=at)
+        if lot.on_hand < -move.quantity:
             raise NotEnoughStock(f"Lot {lot.code} has {lot.on_hand} units to sell, not {-move.quantity}.")

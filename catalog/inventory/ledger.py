@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -42,6 +42,13 @@ class LotRequired(InvalidInput):
 class LotMismatch(Conflict):
     code = "lot_mismatch"
     title = "That lot does not fit"
+
+
+class LotNotOnSale(Conflict):
+    """The lot is in quarantine, aged out or recalled."""
+
+    code = "lot_not_on_sale"
+    title = "That lot is not on sale"
 
 
 class LotTooOld(Conflict):
@@ -92,7 +99,12 @@ def lock_level(variant_id: int) -> StockLevel:
 
 def lock_lots(lot_ids: Iterable[int]) -> dict[int, Lot]:
     """Lock lots in primary-key order and return them by id. Their levels are locked already."""
-    rows = Lot.objects.select_for_update(of=("self",)).filter(pk__in=list(lot_ids)).order_by("pk")
+    rows = (
+        Lot.objects.select_related("variant")
+        .select_for_update(of=("self",))
+        .filter(pk__in=list(lot_ids))
+        .order_by("pk")
+    )
     return {row.pk: row for row in rows}
 
 
@@ -203,6 +215,36 @@ def _enough_of(rows: Iterable[StockReservation], missing: int) -> list[StockRese
         chosen.append(row)
         missing -= row.quantity - row.consumed
     return chosen
+
+
+def last_sale_day(lot: Lot) -> date | None:
+    """Return the last date on which a lot may be sold; None if it has no best-before date."""
+    if lot.best_before_on is None:
+        return None
+    return lot.best_before_on - timedelta(days=lot.variant.min_remaining_life_days)
+
+
+def require_sellable(lot: Lot, *, at: datetime) -> None:
+    """Refuse a locked lot that may not be sold.
+
+    :raises LotNotOnSale: if it is in quarantine, aged out or recalled.
+    :raises LotTooOld: if it is nearer to best-before than the variant's minimum remaining life, even if the
+        sweep has not met it yet.
+    """
+    if lot.status != Lot.Status.RELEASED:
+        words = lot.get_status_display().lower().replace("_", " ")
+        raise LotNotOnSale(f"Lot {lot.code} is not on sale: {words}.")
+    require_life(lot, at=at)
+
+
+def require_life(lot: Lot, *, at: datetime) -> None:
+    """Refuse a lot that is past its last day of sale.
+
+    :raises LotTooOld: if it is nearer to best-before than the variant's minimum remaining life.
+    """
+    last_day = last_sale_day(lot)
+    if last_day is not None and shop_date(at) > last_day:
+        raise LotTooOld(f"Lot {lot.code} could be sold until {last_day:%-d %B %Y}.")
 
 
 def require_lot(variant: Variant, lot: Lot | None) -> None:

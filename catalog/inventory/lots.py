@@ -9,12 +9,12 @@ from django.db.models import ExpressionWrapper, F, Q, QuerySet, Value
 
 from catalog.inventory.ledger import (
     LotMismatch,
-    LotTooOld,
     Taken,
     lock_level,
     lock_levels,
     lock_lots,
     make_room,
+    require_life,
     shop_date,
     unwritten,
     write,
@@ -89,9 +89,7 @@ def release_lot(lot: Lot, *, actor: Any, cause: str, at: datetime) -> Lot:
     :raises InvalidTransition: if it was recalled or aged out.
     """
     lot = _locked(lot)
-    last_day = last_sale_day(lot, lot.variant)
-    if last_day is not None and shop_date(at) > last_day:
-        raise LotTooOld(f"Lot {lot.code} could be sold until {last_day}.")
+    require_life(lot, at=at)
     if lot.status != Status.RELEASED:
         advance(lot, field="status", table=TRANSITIONS, target=Status.RELEASED)
     waiting = lot.physical - lot.on_hand
@@ -139,13 +137,6 @@ def age_out(*, at: datetime) -> Taken:
     lock_levels(due.values())
     lots = [lot for lot in lock_lots(due).values() if lot.status == Status.RELEASED]
     return _withdraw(lots, Status.AGED_OUT, Kind.AGED_OUT, cause=f"age-out:{today}", at=at)
-
-
-def last_sale_day(lot: Lot, variant: Variant) -> date | None:
-    """Return the last date on which a lot may be sold; None if it has no best-before date."""
-    if lot.best_before_on is None:
-        return None
-    return lot.best_before_on - timedelta(days=variant.min_remaining_life_days)
 
 
 def lots_from(supplier_lot: str) -> "QuerySet[Lot]":

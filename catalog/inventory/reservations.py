@@ -6,7 +6,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from catalog.inventory.ledger import OutOfStock, change_reserved, let_go, lock_levels
+from catalog.inventory.ledger import NotAllocated, OutOfStock, change_reserved, let_go, lock_levels
+from catalog.inventory.statements import hold_anew, let_go_of
 from catalog.models import StockLevel, StockReservation, Variant
 
 Status = StockReservation.Status
@@ -18,13 +19,20 @@ def reserve(*, reference: str, quantities: Mapping[int, int], until: datetime, a
     `quantities` is units by variant id (`demand_of` sums them) and is the whole demand of the reference: an
     open hold is renewed and adjusted, never doubled, and holds of other variants are let go. An allocation
     stays as it is. Expired holds of others never stand in the way, whether or not a sweeper has run.
-    Four statements whatever the number of SKUs. Needs a transaction; after a refusal it can go on.
+    Two statements for a new reference whatever the number of SKUs. Needs a transaction; after a refusal it
+    can go on.
 
     :raises OutOfStock: naming every SKU that is short. Nothing is held then.
     :raises ValueError: if a quantity is not positive.
     """
     if any(n <= 0 for n in quantities.values()):
         raise ValueError("a quantity to reserve is positive")
+    if not hold_anew(reference, quantities, until=until, at=at):
+        _hold_again(reference, quantities, until, at)
+
+
+def _hold_again(reference: str, quantities: Mapping[int, int], until: datetime, at: datetime) -> None:
+    """Renew and adjust what a reference has, or find out that something is short."""
     levels = lock_levels(quantities, reference=reference)
     known = _lock_rows(reference)
     open_rows = {row.variant_id: row for row in known if row.status not in (Status.CONSUMED, Status.RELEASED)}
@@ -174,11 +182,38 @@ def allocate(reference: str, *, at: datetime) -> bool:
     return True
 
 
-@transaction.atomic(savepoint=False)
 def release(reference: str, *, at: datetime) -> None:
     """Give back whatever a reference still has: holds, allocations, claims that went short. Repeatable."""
-    done = (Status.CONSUMED, Status.RELEASED)
-    let_go([row for row in _locked(reference) if row.status not in done])
+    let_go_of(reference)
+
+
+@transaction.atomic(savepoint=False)
+def release_units(reference: str, quantities: Mapping[int, int], *, at: datetime) -> None:
+    """Give back a part of what a reference has: units by variant id, which it no longer wants.
+
+    What was consumed stays consumed. Not repeatable: the caller knows whether it was done.
+    :raises NotAllocated: if the reference has not that many open units.
+    """
+    rows = {
+        row.variant_id: row
+        for row in _locked(reference)
+        if row.status in (*StockReservation.OPEN, Status.SHORT)
+    }
+    freed: dict[int, int] = {}
+    for variant_id, n in quantities.items():
+        row = rows.get(variant_id)
+        left = row.quantity - row.consumed if row else 0
+        if row is None or not 0 < n <= left:
+            raise NotAllocated(f"{reference} has {left} open units of variant {variant_id}, not {n}.")
+        if row.status != Status.SHORT:
+            freed[variant_id] = -n
+        if n < left:
+            row.quantity -= n
+        else:
+            row.status = Status.CONSUMED if row.consumed else Status.RELEASED
+            row.quantity = row.consumed or row.quantity
+    StockReservation.objects.bulk_update(list(rows.values()), ["quantity", "status"])
+    change_reserved(freed)
 
 
 @transaction.atomic(savepoint=False)

@@ -1,6 +1,6 @@
 """Records of the catalogue."""
 
-from catalog.models.inventory import Lot, RawLot, StockLevel, StockMovement, StockReservation
+from catalog.models.inventory import Lot, LowStockAlert, RawLot, StockLevel, StockMovement, StockReservation
 from catalog.models.price import Price
 from catalog.models.product import BundleComponent, Category, Product, Variant
 
@@ -8,6 +8,7 @@ __all__ = [
     "BundleComponent",
     "Category",
     "Lot",
+    "LowStockAlert",
     "Price",
     "Product",
     "RawLot",

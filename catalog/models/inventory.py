@@ -31,6 +31,30 @@ class StockLevel(models.Model):
         return self.on_hand - self.reserved
 
 
+class LowStockAlert(models.Model):
+    """Staff were told that a variant ran low. Open until it is above its reorder point again."""
+
+    variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="low_stock_alerts")
+    available = models.IntegerField()
+    reorder_point = models.IntegerField()
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "catalog_low_stock_alert"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["variant"],
+                condition=Q(ended_at__isnull=True),
+                name="catalog_low_stock_alert_one_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.available} left of variant {self.variant_id}"
+
+
 class RawLot(models.Model):
     """A delivery of raw material, traced to its supplier's lot."""
 

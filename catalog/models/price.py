@@ -1,5 +1,6 @@
 """Prices: a row per variant, currency and kind, with a start and an end. History is append-only."""
 
+from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
 from django.db import models
@@ -17,7 +18,8 @@ class Price(models.Model):
     """An amount that holds from `starts_at` until `ends_at` (or further notice).
 
     GBP and EUR amounts include VAT, USD amounts exclude sales tax. No two rows of one variant, currency
-    and kind hold at the same time.
+    and kind hold at the same time. A trigger lets no row be changed but for its end, and that only while it
+    is to come, and lets a row be deleted only before it begins.
     """
 
     class Kind(models.TextChoices):
@@ -32,6 +34,13 @@ class Price(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Who entered it, and who last set its end; empty: the shop itself.
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         db_table = "catalog_price"

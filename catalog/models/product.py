@@ -173,9 +173,25 @@ class Variant(models.Model):
     def __str__(self) -> str:
         return f"{self.sku} {self.name}"
 
+    @property
+    def is_sold(self) -> bool:
+        """Say whether customers may buy it: published, not archived, and all parts of a bundle so.
+
+        No query if the product, and a bundle's components with their products, are loaded.
+        """
+        if self.archived_at is not None or not self.product.is_published:
+            return False
+        if not self.product.is_bundle:
+            return True
+        parts = [component.variant for component in self.components.all()]
+        return bool(parts) and all(part.is_sold for part in parts)
+
 
 class BundleComponent(models.Model):
-    """What a virtual bundle is made of: its stock is the stock of these."""
+    """What a virtual bundle is made of: its stock is the stock of these.
+
+    Bundles do not nest: a trigger refuses a component that has components, and a bundle that is one.
+    """
 
     bundle = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="components")
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="part_of")
@@ -198,3 +214,10 @@ class BundleComponent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.variant}"
+
+    def clean(self) -> None:
+        """Refuse components of goods that are no bundle, and bundles within bundles."""
+        if self.bundle_id is not None and not self.bundle.product.is_bundle:
+            raise ValidationError("Only a product of the kind bundle is made of others.")
+        if self.variant_id is not None and self.variant.product.is_bundle:
+            raise ValidationError({"variant": "A bundle is not put into a bundle. Enter what is in it."})

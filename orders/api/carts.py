@@ -7,10 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders import card_testing, carts, checkout, settlement
+from orders import card_testing, carts, checkout, code_guessing, settlement
 from orders.api import schemas, views_of
 from orders.carts import Refill
 from orders.checkout import Consents
+from orders.models import Order
 from shop.accounts.models import User
 from shop.api import client_ip
 from shop.api.fields import StrictSerializer
@@ -27,16 +28,25 @@ _LINE_REFUSALS = refusals(
         409: ("already_ordered", "too_many_lines"),
     }
 )
+_CHANGE_REFUSALS = refusals(
+    {
+        400: ("invalid", "unknown_field", "country_mismatch"),
+        404: ("cart_not_found",),
+        409: ("already_ordered",),
+        429: ("rate_limited",),
+        503: ("tax_unavailable",),
+    }
+)
 _CHECKOUT_REFUSALS = refusals(
     {
         400: ("invalid", "unknown_field", "cart_incomplete", "consent_missing", "address_incomplete"),
         404: ("cart_not_found",),
         409: (
             "price_changed", "out_of_stock", "already_ordered", "not_payable", "payment_in_progress",
-            "total_too_small", "idempotency_key_in_use",
+            "total_too_small", "discount_used_up", "discount_used_before", "idempotency_key_in_use",
         ),
         422: ("payment_refused", "idempotency_key_reused"),
-        503: ("payment_unavailable", "payments_not_configured"),
+        503: ("payment_unavailable", "payments_not_configured", "tax_unavailable"),
     }
 )  # fmt: skip
 
@@ -88,13 +98,16 @@ class CartView(APIView):
     @extend_schema(
         operation_id="cart_update",
         parameters=[_ID],
-        summary="Change e-mail, addresses, country, currency or shipping method",
+        summary="Change e-mail, addresses, country, currency, shipping method or discount codes",
+        description="A code that takes nothing off stays on the cart with a problem that says why.",
         request=schemas.CartChangeSerializer,
-        responses=schemas.CartOut,
+        responses={200: schemas.CartOut, **_CHANGE_REFUSALS},
     )
     def patch(self, request: Request, cart_id: str) -> Response:
         cart = carts.by_token(cart_id)
-        carts.set_details(cart, read_body(request, schemas.CartChangeSerializer), at=reading.now())
+        body = read_body(request, schemas.CartChangeSerializer)
+        code_guessing.count(cart, body.get("discount_codes", ()), ip=client_ip(request))
+        carts.set_details(cart, body, at=reading.now())
         return _answer(cart_id)
 
 
@@ -195,14 +208,23 @@ class CheckoutView(APIView):
                 user=user_of(request),
                 at=reading.now(),
             )
+        if done.intent is None:
+            return self._settle_free(done)
         if not done.created:
             # Asked again: perhaps because it is paid, and the news has not come yet.
             found = settlement.observe(done.intent, at=reading.now())
             if found is not None and found.status != found.Status.PENDING:
                 raise carts.CartClosed(f"This cart is order {found.reference}.", order=found.reference)
-        answer = {
-            **views_of.order(done.order),
-            **views_of.access(done.order),
-            "payment": views_of.payment(done.intent),
-        }
+        return self._answer(done.order, done)
+
+    def _settle_free(self, done: checkout.CheckedOut) -> Response:
+        """Nothing to pay: settled at once, by the one place that settles."""
+        settled = settlement.settle_free(done.order, at=reading.now())
+        if settled.status != settled.Status.PLACED:
+            raise carts.CartClosed(f"This cart is order {settled.reference}.", order=settled.reference)
+        return self._answer(settled, done)
+
+    def _answer(self, order: Order, done: checkout.CheckedOut) -> Response:
+        paying = views_of.payment(done.intent)
+        answer = {**views_of.order(order), **views_of.access(order), "payment": paying}
         return Response(answer, status=201 if done.created else 200)

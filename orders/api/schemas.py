@@ -6,6 +6,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orders.carts import MAX_CODES
 from orders.models import Order
 from orders.models.cart import RefillUnit
 from shop.api.fields import (
@@ -55,6 +56,12 @@ class CartChangeSerializer(CartCreateSerializer):
     shipping_address = AddressSerializer(required=False, allow_null=True)
     billing_address = AddressSerializer(required=False, allow_null=True)
     shipping_method = StrictCharField(max_length=40, required=False, allow_blank=True)
+    discount_codes = serializers.ListField(
+        child=StrictCharField(max_length=40),
+        max_length=MAX_CODES,
+        required=False,
+        help_text="All codes of the cart, in any case, with or without hyphens. [] takes them out.",
+    )
 
 
 class LineCreateSerializer(StrictSerializer):
@@ -104,6 +111,13 @@ class ProblemOut(serializers.Serializer):
     code = serializers.CharField()
     detail = serializers.CharField()
     sku = serializers.CharField(allow_blank=True)
+    discount_code = serializers.CharField(allow_blank=True)
+
+
+class DiscountOut(serializers.Serializer):
+    label = serializers.CharField()  # type: ignore[assignment] # a field of this name is declared here
+    code = serializers.CharField(allow_blank=True, help_text="Empty: nobody had to enter one.")
+    amount = MoneySerializer(help_text="Off the goods and off delivery together.")
 
 
 class CartLineOut(serializers.Serializer):
@@ -116,14 +130,16 @@ class CartLineOut(serializers.Serializer):
     refill = RefillOut(allow_null=True)
     list_price = MoneySerializer(allow_null=True)
     price = MoneySerializer(allow_null=True)
-    unit_price = serializers.CharField(allow_blank=True)
-    total = MoneySerializer(allow_null=True)
+    unit_price = serializers.CharField(allow_blank=True, help_text="After discounts.")
+    discount = MoneySerializer(allow_null=True, help_text="This line's share of the discounts.")
+    total = MoneySerializer(allow_null=True, help_text="After discounts.")
 
 
 class TotalsOut(serializers.Serializer):
     items = MoneySerializer()
-    discount = MoneySerializer()
-    shipping = MoneySerializer()
+    discount = MoneySerializer(help_text="Off the goods.")
+    shipping = MoneySerializer(help_text="What is paid for delivery, after discounts.")
+    shipping_discount = MoneySerializer()
     tax = MoneySerializer()
     total = MoneySerializer()
     tax_included = serializers.BooleanField()
@@ -150,7 +166,9 @@ class CartOut(serializers.Serializer):
     shipping_address = AddressOut(allow_null=True)
     billing_address = AddressOut(allow_null=True)
     shipping_method = serializers.CharField(allow_blank=True)
+    discount_codes = serializers.ListField(child=serializers.CharField())
     lines = CartLineOut(many=True)
+    discounts = DiscountOut(many=True, help_text="In the order in which they are taken off.")
     totals = TotalsOut()
     problems = ProblemOut(many=True, help_text="What keeps this cart from being ordered.")
 
@@ -173,8 +191,9 @@ class OrderLineOut(serializers.Serializer):
     variant_name = serializers.CharField()
     quantity = serializers.IntegerField()
     price = MoneySerializer()
-    unit_price = serializers.CharField(allow_blank=True)
-    total = MoneySerializer()
+    unit_price = serializers.CharField(allow_blank=True, help_text="After discounts.")
+    discount = MoneySerializer(help_text="This line's share of the discounts.")
+    total = MoneySerializer(help_text="After discounts.")
     tax_rate = serializers.CharField()
     refill = RefillOut(allow_null=True)
 
@@ -194,6 +213,7 @@ class OrderOut(serializers.Serializer):
     email = serializers.CharField()
     currency = serializers.CharField()
     lines = OrderLineOut(many=True)
+    discounts = DiscountOut(many=True)
     totals = TotalsOut()
     shipping_address = AddressOut()
     billing_address = AddressOut()
@@ -204,9 +224,13 @@ class OrderOut(serializers.Serializer):
 
 
 class PaymentOut(serializers.Serializer):
-    kind = serializers.ChoiceField(choices=["elements"])
-    client_secret = serializers.CharField(help_text="For stripe.js: what a browser needs to pay.")
-    publishable_key = serializers.CharField()
+    kind = serializers.ChoiceField(
+        choices=["elements", "none"], help_text="`none`: there was nothing to pay, the order is placed."
+    )
+    client_secret = serializers.CharField(
+        required=False, help_text="For stripe.js: what a browser needs to pay."
+    )
+    publishable_key = serializers.CharField(required=False)
 
 
 class CheckoutOut(OrderOut):

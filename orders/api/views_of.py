@@ -27,18 +27,30 @@ def cart(found: CartView) -> dict[str, Any]:
         "shipping_address": row.shipping_address or None,
         "billing_address": row.billing_address or None,
         "shipping_method": row.shipping_method,
+        "discount_codes": row.discount_codes,
         "lines": [_cart_line(line, by_line.get(line.pk), row.currency) for line in found.lines],
+        "discounts": [
+            _discount(taken.label, taken.code, taken.amount + taken.shipping, row.currency)
+            for taken in quote.reductions
+        ],
         "totals": _totals(
             row.currency,
             items=quote.items_total,
             discount=quote.discount_total,
             shipping=quote.shipping_amount,
+            shipping_discount=quote.shipping_discount,
             tax=quote.tax_total,
             total=quote.total,
             tax_included=quote.tax_included,
         ),
         "problems": [
-            {"code": problem.code, "detail": problem.detail, "sku": problem.sku} for problem in found.problems
+            {
+                "code": problem.code,
+                "detail": problem.detail,
+                "sku": problem.sku,
+                "discount_code": problem.discount_code,
+            }
+            for problem in found.problems
         ],
     }
 
@@ -66,11 +78,16 @@ def order(row: Order) -> dict[str, Any]:
         "email": row.email,
         "currency": row.currency,
         "lines": [_order_line(line, row) for line in row.lines.all()],
+        "discounts": [
+            _discount(taken.label, taken.code, taken.amount + taken.shipping_amount, row.currency)
+            for taken in (row.discounts.all() if row.is_discounted else ())
+        ],
         "totals": _totals(
             row.currency,
             items=row.items_total,
             discount=row.discount_total,
             shipping=row.shipping_total,
+            shipping_discount=row.shipping_discount,
             tax=row.tax_total,
             total=row.total,
             tax_included=row.tax_included,
@@ -88,8 +105,10 @@ def order(row: Order) -> dict[str, Any]:
     }
 
 
-def payment(intent: Intent) -> dict[str, str]:
-    """Return what a browser needs to pay."""
+def payment(intent: Intent | None) -> dict[str, str]:
+    """Return what a browser needs to pay; nothing where there is nothing to pay."""
+    if intent is None:
+        return {"kind": "none"}
     return {
         "kind": "elements",
         "client_secret": intent.client_secret,
@@ -111,7 +130,7 @@ def _priced_lines(found: CartView) -> list[int]:
 
 def _cart_line(line: CartLine, quoted: QuotedLine | None, currency: str) -> dict[str, Any]:
     variant = line.variant
-    label = pricing.unit_price(quoted.priced.unit_price, currency, variant) if quoted else None
+    label = pricing.unit_price(quoted.amount, currency, variant, pieces=line.quantity) if quoted else None
     return {
         "id": line.pk,
         "sku": variant.sku,
@@ -123,6 +142,7 @@ def _cart_line(line: CartLine, quoted: QuotedLine | None, currency: str) -> dict
         "list_price": money(quoted.priced.list_unit_price, currency) if quoted else None,
         "price": money(quoted.priced.unit_price, currency) if quoted else None,
         "unit_price": label.label if label else "",
+        "discount": money(quoted.discount, currency) if quoted else None,
         "total": money(quoted.amount, currency) if quoted else None,
     }
 
@@ -135,10 +155,15 @@ def _order_line(line: OrderLine, row: Order) -> dict[str, Any]:
         "quantity": line.quantity,
         "price": money(line.unit_price, row.currency),
         "unit_price": line.unit_price_label,
+        "discount": money(line.discount, row.currency),
         "total": money(line.gross if row.tax_included else line.net, row.currency),
         "tax_rate": f"{line.tax_rate.normalize():f}",
         "refill": _refill(line),
     }
+
+
+def _discount(label: str, code: str, amount: int, currency: str) -> dict[str, Any]:
+    return {"label": label, "code": code, "amount": money(amount, currency)}
 
 
 def _refill(line: CartLine | OrderLine) -> dict[str, Any] | None:

@@ -208,7 +208,7 @@ def _stray(charge: Charge, named: Payment | None, scope: Scope) -> Iterator[Find
 
 def _paid_but_not_listed(scope: Scope, seen: set[str]) -> Iterator[Finding]:
     """Payments that succeeded here and whose charge Stripe did not list."""
-    paid = Payment.objects.select_related("order").filter(succeeded_at__isnull=False)
+    paid = Payment.objects.select_related("order").filter(succeeded_at__isnull=False, amount__gt=0)
     if scope.since is not None:
         paid = paid.filter(succeeded_at__gte=scope.since)
     for payment in paid.iterator(chunk_size=1000):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 
 from catalog import inventory
 from catalog.models import StockReservation
@@ -42,7 +42,9 @@ def _paid_without(scope: Scope, count: Counter[str]) -> Iterator[Finding]:
 def _missing(orders: Sequence[Order], count: Counter[str]) -> Iterator[Finding]:
     count["paid orders beside stock"] += len(orders)
     parts = OrderLineComponent.objects.filter(line__order__in=orders).order_by()
-    needed = parts.values_list("line__order", "variant", "sku").annotate(units=Sum("quantity"))
+    needed = parts.values_list("line__order", "variant", "sku").annotate(
+        units=Sum(F("quantity") - F("cancelled"))
+    )
     rows = StockReservation.objects.filter(
         reference__in=[order.stock_reference for order in orders], status__in=SET_ASIDE
     ).order_by()

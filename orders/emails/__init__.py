@@ -2,5 +2,6 @@
 
 from orders.emails.books import staff_books
 from orders.emails.order_mails import order_confirmation, paid_too_late, refund_sent, staff_review
+from orders.emails.parcels import shipped
 
-__all__ = ["order_confirmation", "paid_too_late", "refund_sent", "staff_books", "staff_review"]
+__all__ = ["order_confirmation", "paid_too_late", "refund_sent", "shipped", "staff_books", "staff_review"]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0005_books_and_payouts'),
+        ('orders', '0008_discounts'),
     ]
 
     operations = [

@@ -3,10 +3,12 @@
 from orders.models.books import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from orders.models.cart import Cart, CartLine
 from orders.models.customer import CardSetup, Consent, Customer, SavedCard
+from orders.models.discount import Discount, DiscountAmount, DiscountCode, OrderDiscount
 from orders.models.dispute import Dispute, FraudWarning
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
+from orders.models.shipment import Shipment, ShipmentLine
 from orders.models.subscription import BillingCycle, Deployment, Refill, RefillItem, Subscription
 
 __all__ = [
@@ -17,9 +19,13 @@ __all__ = [
     "Consent",
     "Customer",
     "Deployment",
+    "Discount",
+    "DiscountAmount",
+    "DiscountCode",
     "Dispute",
     "FraudWarning",
     "Order",
+    "OrderDiscount",
     "OrderEvent",
     "OrderLine",
     "OrderLineComponent",
@@ -34,6 +40,8 @@ __all__ = [
     "RefundLine",
     "SavedCard",
     "SellerIdentity",
+    "Shipment",
+    "ShipmentLine",
     "ShippingMethod",
     "ShippingRate",
     "ShippingZone",

@@ -3,6 +3,7 @@
 import secrets
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -44,6 +45,8 @@ class Cart(models.Model):
     shipping_address = models.JSONField(default=dict, blank=True)
     billing_address = models.JSONField(default=dict, blank=True)
     shipping_method = models.CharField(max_length=40, blank=True)
+    # As entered, normalised; also those that are refused, so that the refusal can be shown.
+    discount_codes = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

@@ -13,12 +13,12 @@ from orders.models.cart import Cart, RefillUnit
 from orders.models.customer import Customer
 
 # Crockford's alphabet: no I, L, O or U to misread on the phone.
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_reference() -> str:
     """Return a short random public reference. Never sequential, never a proof of identity."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    return "".join(secrets.choice(ALPHABET) for _ in range(10))
 
 
 class Order(models.Model):
@@ -95,7 +95,9 @@ class Order(models.Model):
     currency = models.CharField(max_length=3)
     items_total = models.PositiveBigIntegerField()
     discount_total = models.PositiveBigIntegerField(default=0)
+    # What is paid for shipping, and what a discount took off its price before.
     shipping_total = models.PositiveBigIntegerField()
+    shipping_discount = models.PositiveBigIntegerField(default=0)
     tax_total = models.PositiveBigIntegerField()
     total = models.PositiveBigIntegerField()
     # GB and EU prices include tax, US prices do not; then `tax_total` is added to reach `total`.
@@ -145,6 +147,11 @@ class Order(models.Model):
             # Staff search by the beginning of an address, in any case.
             models.Index(OpClass(Upper("email"), name="text_pattern_ops"), name="orders_order_email_prefix"),
             models.Index(fields=["-placed_at"], name="orders_order_placed"),
+            models.Index(
+                fields=["paid_at"],
+                condition=Q(status="placed", fulfilment_status__in=["unfulfilled", "partially"]),
+                name="orders_order_to_ship",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -154,6 +161,16 @@ class Order(models.Model):
     def stock_reference(self) -> str:
         """The opaque name under which the catalogue keeps this order's reservations."""
         return f"order:{self.reference}"
+
+    @property
+    def is_discounted(self) -> bool:
+        """Whether discounts took something off; if not, there is no need to look for their rows."""
+        return bool(self.discount_total or self.shipping_discount)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there is nothing to pay, so that no payment is opened at Stripe."""
+        return self.total == 0
 
     @property
     def is_paid(self) -> bool:
@@ -225,17 +242,29 @@ class OrderLineComponent(models.Model):
     sku = models.CharField(max_length=32)
     quantity = models.PositiveIntegerField(help_text="units for the whole line")
     gross_share = models.PositiveBigIntegerField()
+    # Units in parcels, replacements of lost ones not counted, and units that will never be sent.
+    packed = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
 
     class Meta:
         db_table = "orders_order_line_component"
         ordering = ["id"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(quantity__gte=F("packed") + F("cancelled")),
+                name="orders_line_component_sent_within_ordered",
+            ),
             models.UniqueConstraint(fields=["line", "variant"], name="orders_line_component_once"),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="orders_line_component_quantity"),
         ]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku}"
+
+    @property
+    def to_pack(self) -> int:
+        """Units that still have to go into a parcel."""
+        return self.quantity - self.packed - self.cancelled
 
 
 class OrderEvent(models.Model):

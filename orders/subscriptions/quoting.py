@@ -45,7 +45,7 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
     options = zone.options(weight_g=totals.weight_of(lines), items_total=totals.items_total(lines))
     if not options:
         raise NotChargeable("The parcel is too heavy for every way to ship there.")
-    codes = {line.variant.product.tax_code for line in lines} | {totals.SHIPPING_TAX_CODE}
+    codes = {line.variant.product.tax_code for line in lines} | {taxes.SHIPPING_TAX_CODE}
     found = totals.quote(
         lines,
         currency=refill.currency,
@@ -56,7 +56,7 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
         # A method that is no longer offered gives way to the cheapest one; the ceiling still holds.
         shipping=shipping.pick(options, refill.shipping_method) or min(options, key=lambda o: o.amount),
     )
-    if found.total < totals.MINIMUM_CHARGE.get(refill.currency, 50):
+    if found.total < totals.minimum_charge(refill.currency):
         raise NotChargeable("The total is under what a card can pay.")
     return found
 

@@ -8,7 +8,7 @@ from shop.devstack import checks, commands, drills, environment, programs, virtu
 from shop.devstack.project import ROOT, StackError
 
 # these pass every argument on, `--help` included, so argparse must not see them
-PASSING_ON = ("manage", "test", "python", "chaos")
+PASSING_ON = ("manage", "test", "python", *drills.MODULES)
 COMMANDS = {
     "run": "start everything and stay",
     "web": "run the web alone",
@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "run the demonstration",
     "smoke": "run the smoke test at Stripe itself, with your own test key",
     "chaos": "break payments on purpose and balance the books: chaos --seed 1 --runs 500",
+    "bench-inventory": "measure reserve and release beside the bare statements",
     "env": "print the running stack's environment",
     "stop": "stop the running stack",
     "python": "run the project's Python: python ARGS…",
@@ -42,7 +43,7 @@ def main() -> int:
 def _parse(argv: list[str]) -> tuple[str, list[str]]:
     if argv and argv[0] in PASSING_ON:
         return argv[0], argv[1:]
-    listing = "\n".join(f"  {name:<10} {meaning}" for name, meaning in COMMANDS.items())
+    listing = "\n".join(f"  {name:<16} {meaning}" for name, meaning in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="python -m shop.devstack",
         description=f"The local stack.\n\n{listing}",
@@ -60,8 +61,8 @@ def _dispatch(command: str, arguments: list[str]) -> int:
     venv = virtualenv.ensure()
     if command == "test":
         return checks.run(venv, arguments)
-    if command == "chaos":
-        return drills.chaos(venv, arguments)
+    if command in drills.MODULES:
+        return drills.run(venv, command, arguments)
     if command == "python":
         return commands.python(venv, arguments)
     caller = environment.callers_environment()

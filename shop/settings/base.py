@@ -240,6 +240,17 @@ REFILL_REMINDER_DAYS_SHORT = 2
 REFILL_NOTICE_FOR = timedelta(hours=48)
 REFILLS_ENABLED = env.bool("REFILLS_ENABLED", True)
 TERMS_VERSION = "2026-11"
+# Where parcels leave from: what crosses a customs border needs a customs form.
+SHIPS_FROM_COUNTRY = env.str("SHIPS_FROM_COUNTRY", "GB")
+# Carriers that staff choose from, and where their customers follow a parcel.
+CARRIERS = {
+    "Royal Mail": "https://www.royalmail.com/track-your-item#/tracking-results/{number}",
+    "DHL": "https://www.dhl.com/en/express/tracking.html?AWB={number}",
+    "UPS": "https://www.ups.com/track?tracknum={number}",
+    "USPS": "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}",
+}
+# Who knows tax rates: see orders.taxes.TaxService.
+TAX_SERVICE = "orders.taxes.RateRows"
 # Multiplies every rate limit: a test host that sends many requests from one address raises it.
 RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
 # How often, in how many seconds. What protects cards never fails open: see shop.api.limits.
@@ -262,6 +273,8 @@ LIMITS = {
     "password_per_account": (10, 900),
     "card_setup_per_account": (10, 3600),
     "card_setup_per_ip": (20, 3600),
+    "codes_per_ip": (30, 3600),
+    "codes_per_cart": (15, 3600),
 }
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)

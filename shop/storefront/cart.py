@@ -139,7 +139,8 @@ def _key(line: Any) -> tuple[int, str | None, int | None]:
 def _unit_price(quoted: QuotedLine | None, currency: str) -> str:
     if quoted is None:
         return ""
-    label = pricing.unit_price(quoted.priced.unit_price, currency, quoted.priced.variant)
+    pieces = quoted.priced.quantity
+    label = pricing.unit_price(quoted.amount, currency, quoted.priced.variant, pieces=pieces)
     return label.label if label else ""
 
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from catalog import inventory
 from catalog.models import Variant
-from orders import card_testing, carts, checkout, links, payments
+from orders import card_testing, carts, checkout, links, payments, settlement
 from orders.carts import CartView
 from orders.checkout import REFILL_TEXT, TERMS_TEXT, Consents
 from orders.models import Cart, Order
@@ -51,15 +51,19 @@ def _order(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse
     consents = Consents(terms=given["terms"], refill=given["refill"], ip_address=client_ip(request))
     try:
         with card_testing.at_checkout(cart.token, ip=consents.ip_address):
-            order = checkout.check_out(
+            done = checkout.check_out(
                 cart.token,
                 expected_total=given["expected_total"],
                 consents=consents,
                 user=baskets.user_of(request),
                 at=reading.now(),
-            ).order
+            )
     except payments.PaymentUnavailable:
-        order = Order.objects.get(cart=cart)
+        return redirect("pay", token=links.order_token(Order.objects.get(cart=cart)))
+    order = done.order
+    if done.intent is None:
+        settlement.settle_free(order, at=reading.now())
+        return redirect("order", token=links.order_token(order))
     return redirect("pay", token=links.order_token(order))
 
 

@@ -24,7 +24,8 @@ class Card:
     product: Product
     price_from: int
     price_to: int
-    list_from: int
+    # The lowest price of the 30 days before, while the cheapest size is reduced.
+    price_before: int | None
     unit_price: str
     sizes: int
     has_refill: bool
@@ -70,7 +71,7 @@ def _card(
         product=product,
         price_from=offer.amount,
         price_to=max(offers[variant.pk].amount for variant in sizes),
-        list_from=offer.list_amount,
+        price_before=offer.lowest_prior_amount if offer.reduction_percent else None,
         unit_price=label.label if label else "",
         sizes=len(sizes),
         has_refill=any(offers[variant.pk].refill_amount is not None for variant in sizes),

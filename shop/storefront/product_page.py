@@ -122,7 +122,7 @@ def _parts(sizes: Sequence[Size], offers: Mapping[int, Offer], currency: str) ->
 def _part(part: BundleComponent, share: int | None, currency: str) -> Part:
     label = None
     if share is not None:
-        label = pricing.unit_price(share // part.quantity, currency, part.variant)
+        label = pricing.unit_price(share, currency, part.variant, pieces=part.quantity)
     return Part(
         variant=part.variant,
         quantity=part.quantity,

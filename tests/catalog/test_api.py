@@ -93,7 +93,11 @@ def test_a_bundle_shows_its_components_with_their_unit_prices(client, loaded):
         ("OIL-STR-100", True),
         ("ACC-SCP-STD", False),
     ]
-    assert variant["components"][0]["unit_price"]["label"] == "£11.95 per kg"
+    flakes, oil, scoop = variant["components"]
+    assert flakes["price"]["amount"] == 1195
+    assert flakes["unit_price"]["label"] == "£10.82 per kg"
+    assert scoop["unit_price"] is None
+    assert sum(part["share"]["amount"] for part in (flakes, oil, scoop)) == variant["price"]["amount"]
 
 
 @pytest.mark.parametrize(

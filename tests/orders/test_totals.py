@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.models import Product, Variant
-from orders import totals
-from orders.models import ShippingZone
+from orders import discounts, totals
+from orders.discounts import Rule
+from orders.models import Discount, DiscountCode, ShippingZone
 from orders.shipping import ShippingOption
 from orders.taxes import Tax
-from orders.totals import PricedLine
+from orders.totals import PricedLine, Reduction
 from shop import money
 
 PRODUCT = Product(tax_code="standard")
@@ -38,8 +39,15 @@ def _quote(
         tax_included=included,
         tax_rates={"standard": Tax(name="VAT", rate=Decimal(rate))},
         shipping=_shipping(shipping),
-        discount=discount,
+        reductions=_reductions(lines, discount),
     )
+
+
+def _reductions(lines: list[PricedLine], amount: int) -> list[Reduction]:
+    """Return what a code over an amount takes off, by the arithmetic of the shop."""
+    discount = Discount(pk=1, label="An amount off", kind="fixed")
+    rule = Rule(discount, DiscountCode(pk=1, code="OFF"), amount, 0, frozenset(), frozenset())
+    return list(discounts.apply([rule], lines, currency="GBP").reductions) if amount else []
 
 
 def test_vat_is_contained_in_british_prices() -> None:

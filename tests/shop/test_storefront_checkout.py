@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from catalog import pricing
 from catalog.models import Price
 from orders import links
 from orders.checkout import REFILL_TEXT, TERMS_TEXT
 from orders.models import Order
+from shop.clock import reading
 from tests.factories.catalog import make_variant
 from tests.stripe_side import CARD_DECLINED, StripeSide
 from tests.till import ADDRESS
@@ -128,7 +130,10 @@ def test_a_total_that_makes_no_sense_is_no_failure(client: Client, said: str) ->
 def test_a_price_that_moved_is_shown_before_it_is_charged(client: Client) -> None:
     variant = fill_cart(client)
     seen = total_shown(client)
-    Price.objects.filter(variant=variant).update(amount=1350)
+    now = reading.now()
+    pricing.change_price(
+        variant=variant, currency="GBP", kind=Price.Kind.LIST, amount=1350, starts_at=now, at=now
+    )
 
     shown = words(order(client, expected_total=seen), 422)
 

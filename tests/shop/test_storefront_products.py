@@ -141,7 +141,7 @@ def test_a_reduction_names_the_lowest_prior_price(client: Client) -> None:
     shown = page(client, "/products/flakes")
 
     assert "£10.00" in shown
-    assert "Lowest price of the last 30 days: £12.50 (now 20 % less)" in shown
+    assert "20 % less than £12.50, the lowest price of the 30 days before the reduction" in shown
 
 
 def test_a_bundle_shows_the_unit_prices_of_its_parts(client: Client) -> None:

@@ -23,9 +23,10 @@ class Command(BaseCommand):
         refunds = reconciler.check_pending_refunds(at=at)
         found = reconciler.find_refunds(at=at, everything=options["all"])
         taken_back = reconciler.check_disputes(at=at)
+        free = reconciler.settle_free_orders(at=at)
         ended = reconciler.expire_orders(at=at) + reconciler.end_probed_orders(at=at)
         self.stdout.write(
             f"{events} events worked off, {sent} refunds sent, {asked} payments and {refunds} refunds asked "
-            f"about, {found} refunds found at Stripe, {taken_back} disputes and warnings, {ended} unpaid "
-            "orders looked at."
+            f"about, {found} refunds found at Stripe, {taken_back} disputes and warnings, {free} free and "
+            f"{ended} unpaid orders looked at."
         )

@@ -1,0 +1,83 @@
+"""From a paid order to the doormat: picked, packed, handed over, lost and sent again.
+
+A verb locks the order first, then the parcel, then the stock it takes. Lots are bound when a parcel is
+packed; `on_hand` falls when it leaves.
+"""
+
+from orders.shipments.leaving import (
+    Label,
+    LabelRefused,
+    check_free,
+    correct_label,
+    dispatch,
+    label_of,
+    mark_delivered,
+    mark_lost,
+    mark_returned,
+    send_locked,
+    waiting,
+)
+from orders.shipments.packing import (
+    MayNotShip,
+    NothingToPack,
+    NotLost,
+    TakeRefused,
+    check_may_ship,
+    lock,
+    lock_order,
+    pack,
+    pack_again,
+    unpack,
+    why_not_lot,
+)
+from orders.shipments.picking import (
+    Place,
+    Plan,
+    Stop,
+    Take,
+    fefo,
+    parts_of,
+    places,
+    plan,
+    ready,
+    round_trip,
+    take_field,
+    with_parts,
+)
+
+__all__ = [
+    "Label",
+    "LabelRefused",
+    "MayNotShip",
+    "NotLost",
+    "NothingToPack",
+    "Place",
+    "Plan",
+    "Stop",
+    "Take",
+    "TakeRefused",
+    "check_free",
+    "check_may_ship",
+    "correct_label",
+    "dispatch",
+    "fefo",
+    "label_of",
+    "lock",
+    "lock_order",
+    "mark_delivered",
+    "mark_lost",
+    "mark_returned",
+    "pack",
+    "pack_again",
+    "parts_of",
+    "places",
+    "plan",
+    "ready",
+    "round_trip",
+    "send_locked",
+    "take_field",
+    "unpack",
+    "waiting",
+    "why_not_lot",
+    "with_parts",
+]
