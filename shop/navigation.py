@@ -61,6 +61,8 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("orders.SellerIdentity", "storefront"),
         ("accounts.User", "badge"),
         ("auth.Group", "groups"),
+        ("accounts.RefundLimit", "price_check"),
+        ("history.Change", "manage_history"),
         ("orders.PaymentAttempt", "api"),
         ("orders.WebhookEvent", "webhook"),
     ),

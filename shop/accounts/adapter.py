@@ -70,9 +70,12 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class MFAAdapter(DefaultMFAAdapter):
-    """Only the words differ from the library's."""
+    """Our words, and the shop's name in the authenticator app."""
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
         "incorrect_code": "This code is not right, or was used a moment ago. Wait for the next one.",
     }
+
+    def get_totp_issuer(self) -> str:
+        return settings.SHOP_NAME

@@ -15,7 +15,7 @@ WAREHOUSE, SUPPORT, EDITOR, MANAGER = "warehouse", "support", "editor", "manager
 
 
 def _may(verbs: str, *models: str) -> frozenset[str]:
-    """Return permission names: `_may("view change", "catalog.lot")` → catalog.view_lot, catalog.change_lot."""
+    """Return permission names: ("view change", "catalog.lot") → catalog.view_lot, catalog.change_lot."""
     return frozenset(
         f"{app}.{verb}_{name}"
         for app, name in (model.split(".") for model in models)
@@ -45,10 +45,22 @@ ROLES: dict[str, frozenset[str]] = {
     | _may("view change", "orders.subscription")
     | _may(
         "view",
-        "orders.payment", "orders.dispute", "orders.fraudwarning", "orders.customer", "orders.cart",
-        "orders.consent", "orders.refill", "orders.billingcycle", "orders.savedcard", "orders.shippingzone",
-        "orders.shippingmethod", "orders.shippingrate", "orders.taxrate", "mail.outboxmessage",
-        "accounts.user", "accounts.address",
+        "orders.payment",
+        "orders.dispute",
+        "orders.fraudwarning",
+        "orders.customer",
+        "orders.cart",
+        "orders.consent",
+        "orders.refill",
+        "orders.billingcycle",
+        "orders.savedcard",
+        "orders.shippingzone",
+        "orders.shippingmethod",
+        "orders.shippingrate",
+        "orders.taxrate",
+        "mail.outboxmessage",
+        "accounts.user",
+        "accounts.address",
     )
     | _may("view add delete", "mail.suppressedaddress"),
     # Writes and publishes; an override of the copy checker stays with the manager.
@@ -61,7 +73,9 @@ ROLES: dict[str, frozenset[str]] = {
     MANAGER: frozenset({"*"}),
 }
 # What the manager has not: who may do what is decided by superusers.
-NOT_FOR_MANAGERS = frozenset({"auth.add_group", "auth.change_group", "auth.delete_group", "accounts.delete_user"})
+NOT_FOR_MANAGERS = frozenset(
+    {"auth.add_group", "auth.change_group", "auth.delete_group", "accounts.delete_user"}
+)
 MANAGED_APPS = ("accounts", "auth", "catalog", "content", "mail", "orders", "history")
 
 

@@ -80,7 +80,9 @@ def tries_until_stopped(guess: Callable[[int], Any]) -> int:
 
 @DOORS
 def test_one_account_is_guessed_at_ten_times_from_anywhere(ada: User, counters: str, door: Door) -> None:
-    looked_at = tries_until_stopped(lambda n: door(f"203.0.113.{n}", EMAIL.upper() if n % 2 else EMAIL, f"no{n}"))
+    looked_at = tries_until_stopped(
+        lambda n: door(f"203.0.113.{n}", EMAIL.upper() if n % 2 else EMAIL, f"no{n}")
+    )
 
     assert looked_at == 10 <= MOST_TRIES
     refused = door("203.0.113.200", EMAIL, PASSWORD)

@@ -109,7 +109,7 @@ def add_operations(result: dict[str, Any], generator: Any, request: Any, public:
 
 
 def _described(call: Call) -> dict[str, Any]:
-    known = [{"cookieAuth": []}, {"SessionToken": []}]
+    known: list[dict[str, list[str]]] = [{"cookieAuth": []}, {"SessionToken": []}]
     found: dict[str, Any] = {
         "operationId": call.id,
         "summary": call.summary,

@@ -53,8 +53,8 @@ def new(request: HttpRequest) -> HttpResponse:
         "return_url": "/account/cards/return",
         "saves_only": True,
     }
-    context = {"payment": payment, "stripe_js_url": settings.STRIPE_JS_URL}
-    return render(request, "storefront/account/card_form.html", context)
+    form = {"payment": payment, "stripe_js_url": settings.STRIPE_JS_URL}
+    return render(request, "storefront/account/card_form.html", form)
 
 
 @never_cache
