@@ -1,6 +1,6 @@
 """Who changed which price, product or role, when, and from what to what."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pghistory.core
@@ -51,14 +51,11 @@ class ChangeAdmin(ReadOnlyAdmin):
     list_display = ("changed", "who", "what", "change")
     list_display_links = None
     list_filter = (SubjectFilter, "pgh_label")
-    list_select_related = ("user",)
-    fields = ("changed", "who", "what", "change", "where")
-    readonly_fields = fields
     changed = time_column("pgh_created_at", "when")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
         rows = Change.objects.across(*pghistory.core.event_models())
-        return rows.select_related("user").order_by("-pgh_created_at", "-pgh_id")
+        return rows.order_by("-pgh_created_at", "-pgh_id")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The list's rows, each with the names of what it links to."""
@@ -72,7 +69,8 @@ class ChangeAdmin(ReadOnlyAdmin):
     @admin.display(description="who")
     def who(self, change: Change) -> str:
         """Nobody signed in: a command, a task or a migration did it."""
-        return str(change.user) if change.user else "the system"
+        names = getattr(change, "names", {})
+        return names.get(("user_id", _actor(change)), "the system")
 
     @admin.display(description="what")
     def what(self, change: Change) -> str:
@@ -87,10 +85,6 @@ class ChangeAdmin(ReadOnlyAdmin):
             return format_html_join("", "<div><b>{}</b> {} → {}</div>", _shown(pairs))
         return format_html_join("", "<div><b>{}</b> {}</div>", _shown(_facts(change)))
 
-    @admin.display(description="where")
-    def where(self, change: Change) -> str:
-        return str((change.pgh_context or {}).get("url", "–"))
-
 
 def _facts(change: Change) -> list[tuple[Any, ...]]:
     """Return what a row holds, without what is empty; links by name where they name a person or a right."""
@@ -99,10 +93,16 @@ def _facts(change: Change) -> list[tuple[Any, ...]]:
     return [(name, names.get((name, value), value)) for name, value in held.items()]
 
 
-def _names_in(rows: Iterable[Change]) -> dict[tuple[str, Any], str]:
+def _actor(change: Change) -> int | None:
+    """Return who was signed in when it happened, by key."""
+    found: int | None = (change.pgh_context or {}).get("user")
+    return found
+
+
+def _names_in(rows: Sequence[Change]) -> dict[tuple[str, Any], str]:
     """Return what links are called, {(column, key): name}: one query for each kind of link."""
     found: dict[tuple[str, Any], str] = {}
-    data = [row.pgh_data for row in rows]
+    data = [row.pgh_data for row in rows] + [{"user_id": _actor(row)} for row in rows]
     for column, (label, field) in NAMED_BY.items():
         keys = {row[column] for row in data if row.get(column) is not None}
         if keys:
