@@ -8,7 +8,7 @@ LOCK = uv pip compile --universal --generate-hashes --python-version 3.11 --no-h
 SEED ?= 1
 RUNS ?= 500
 PROXY ?= own
-.PHONY: help chaos-payments bench-webhooks bench-inventory race-stock stripe-smoke run test manage web worker beat devstripe demo env stop format lock
+.PHONY: help prove-orders chaos-payments bench-webhooks bench-inventory race-stock stripe-smoke run test manage web worker beat devstripe demo env stop format lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -42,6 +42,9 @@ stripe-smoke: ## pay, refund and more at Stripe itself, with your own test key (
 
 chaos-payments: ## break payments on purpose, then balance the books (SEED=1 RUNS=500 PROXY=own|shared)
 	@exec $(DEVSTACK) chaos --seed $(SEED) --runs $(RUNS) --proxy $(PROXY)
+
+prove-orders: ## random baskets, refunds and races for discounts, as often as promised
+	@PROVE=1 exec $(DEVSTACK) test tests/orders/test_sums.py tests/orders/test_redemption_races.py
 
 bench-webhooks: ## measure webhooks, and checkout while Stripe hangs
 	@exec $(DEVSTACK) chaos --measure

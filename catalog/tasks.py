@@ -1,10 +1,10 @@
-"""Celery's doors to the stock: sweeps that may run twice, late or never."""
+"""Celery's doors to the catalogue: sweeps that may run twice, late or never."""
 
 import logging
 
 from celery import shared_task
 
-from catalog import alerts, inventory
+from catalog import alerts, inventory, sheets
 from shop.clock import reading
 
 logger = logging.getLogger(__name__)
@@ -28,3 +28,16 @@ def age_out_lots() -> None:
     taken = inventory.age_out(at=reading.now())
     if taken.short:
         logger.warning("Ageing lots left allocations short: %s", ", ".join(taken.short))
+
+
+@shared_task(name="catalog.run_import", time_limit=3600)
+def run_import(job_id: int) -> None:
+    """Check or apply an import. A large file takes minutes; its lease keeps others from it."""
+    sheets.run(job_id, at=reading.now())
+
+
+@shared_task(name="catalog.sweep_imports", time_limit=3600)
+def sweep_imports() -> None:
+    """Take up imports whose wake-up was lost, or whose worker was."""
+    for job_id in sheets.waiting(reading.now()).values_list("pk", flat=True)[:5]:
+        sheets.run(job_id, at=reading.now())

@@ -36,21 +36,22 @@ def is_needed(address: Mapping[str, str]) -> bool:
 
 
 def declaration(order: Order, contents: Iterable[tuple[OrderLineComponent, int]]) -> dict[str, Any]:
-    """Return what the form says of units of an order's components; an empty dict if none is needed.
+    """Return what the form says of units of an order's components, and whether it is needed at all.
 
-    Expects each component's `line` and `variant.product` loaded.
-    :raises CustomsIncomplete: naming the SKUs whose product has no HS code or no country of origin.
+    Carriers want the same facts without a form. Expects each component's `line` and `variant.product` loaded.
+    :raises CustomsIncomplete: if it is needed, naming SKUs without HS code or country of origin.
     """
-    if not is_needed(order.shipping_address):
-        return {}
     found = list(contents)
-    if missing := sorted({p.sku for p, _ in found if not (_hs(p) and p.variant.product.origin_country)}):
+    needed = is_needed(order.shipping_address)
+    missing = sorted({p.sku for p, _ in found if not (_hs(p) and p.variant.product.origin_country)})
+    if needed and missing:
         raise CustomsIncomplete(
             f"Customs need an HS code and a country of origin of {', '.join(missing)}: "
             "fill them in at the product."
         )
     lines = [_line(part, n) for part, n in found]
     return {
+        "needed": needed,
         "category": "sale of goods",
         "from": settings.SHIPS_FROM_COUNTRY,
         "to": order.shipping_address.get("country", ""),

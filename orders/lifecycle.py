@@ -11,6 +11,7 @@ from orders import redemptions
 from orders.models import Order, OrderEvent
 from shop.accounts.models import User
 from shop.exceptions import Conflict
+from shop.mail import outbox
 from shop.transitions import advance, allowed
 
 Status = Order.Status
@@ -40,6 +41,7 @@ def mark_paid(order: Order, *, at: datetime) -> None:
         target=PaymentStatus.PAID,
         paid_at=at,
     )
+    _call_off_reminder(order, "It is paid.")
 
 
 def confirm(order: Order, *, at: datetime) -> None:
@@ -110,6 +112,12 @@ def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | N
     )
     redemptions.give_back(order, at=at)
     note(order, target, reason, at=at, actor=actor)
+    _call_off_reminder(order, "The order has ended.")
+
+
+def _call_off_reminder(order: Order, reason: str) -> None:
+    """A mail about a declined card says nothing true any more once the order no longer waits for money."""
+    outbox.withdraw(kind="payment_failed", subject_key=f"order:{order.reference}", reason=reason)
 
 
 def can_end(order: Order, target: str) -> bool:

@@ -83,7 +83,7 @@ def take(order: Order, reductions: Sequence[Reduction], held: Held, *, at: datet
             **_uses(reduction, held, _buyer(order, reduction)),
         )
         for position, reduction in enumerate(reductions, start=1)
-        if reduction.amount or reduction.shipping
+        if reduction.saved
     )
 
 

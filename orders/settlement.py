@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 ALREADY_BACK = frozenset({"amount_too_large", "charge_already_refunded"})
 # While a bank makes up its mind the stock waits this long at a time.
 PROCESSING_HOLD = timedelta(days=7)
+# Most people try another card at once: a mail about the first one is only for those who have gone.
+REMIND_AFTER = timedelta(minutes=3)
 
 
 def observe_by_id(intent_id: str, *, mood: Mood, at: datetime) -> Order | None:
@@ -105,7 +107,7 @@ def settle_free(order: Order, *, at: datetime) -> Order:
         payment.succeeded_at = at
         payment.save(update_fields=["succeeded_at"])
         lifecycle.mark_paid(order, at=at)
-        lifecycle.note(order, "paid", "Nothing to pay: discounts cover all of it.", at=at)
+        lifecycle.note(order, "free", "Nothing to pay: discounts cover all of it.", at=at)
         lifecycle.confirm(order, at=at)
         outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
     return order
@@ -343,6 +345,9 @@ def _declined(order: Order, intent: Intent, *, at: datetime) -> None:
     refill = billing.lock_for(order)
     if refill is not None:
         dunning.apply_declined(refill, code=intent.error_code, decline_code=intent.decline_code, at=at)
+    elif order.status == Order.Status.PENDING:
+        letter = emails.payment_failed(order)
+        outbox.enqueue(letter, to=order.email, at=at, not_before=at + REMIND_AFTER)
 
 
 def _refund_row(payment: Payment, found: Refund, *, at: datetime) -> StripeRefund:

@@ -137,7 +137,7 @@ def rates_for(*, country: str, region: str, tax_codes: Iterable[str], on: date) 
     rows = TaxRate.objects.filter(
         Q(ends_on__isnull=True) | Q(ends_on__gte=on),
         country=country,
-        region__in=["", region],
+        region__in=["", region.upper()],
         tax_code__in=wanted | {GOODS_TAX_CODE},
         starts_on__lte=on,
     ).order_by("region", "starts_on")

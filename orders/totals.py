@@ -52,6 +52,11 @@ class Reduction:
         """What is taken off the goods."""
         return sum(self.shares)
 
+    @property
+    def saved(self) -> int:
+        """What is taken off goods and shipping together."""
+        return self.amount + self.shipping
+
 
 @dataclass(frozen=True, slots=True)
 class QuotedLine:
@@ -65,6 +70,11 @@ class QuotedLine:
     gross: int
     tax_name: str
     tax_rate: Decimal
+
+    @property
+    def full_amount(self) -> int:
+        """What the line comes to before discounts."""
+        return self.amount + self.discount
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,11 @@ class Quote:
     shipping_discount: int = 0
     # Of everything that the totals depend on.
     fingerprint: str = ""
+
+    @property
+    def shipping_price(self) -> int:
+        """What shipping costs before discounts."""
+        return self.shipping_amount + self.shipping_discount
 
 
 def weight_of(lines: Sequence[PricedLine]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 from allauth.mfa.utils import is_mfa_enabled
@@ -278,7 +278,7 @@ def act(
             messages.success(request, verb(form.cleaned_data if form is not None else {}))
             return redirect(page)
         except ShopError as refusal:
-            messages.error(request, refusal.detail)
+            _show_refusal(request, refusal, form)
     context = {
         **site.each_context(request),
         "title": question.title,
@@ -290,6 +290,15 @@ def act(
         "page": page,
     }
     return TemplateResponse(request, "shop/admin/ask.html", context)
+
+
+def _show_refusal(request: HttpRequest, refusal: ShopError, form: forms.Form | None) -> None:
+    """Show a refusal beside the fields that it names, else above them all."""
+    named = set(refusal.fields) & set(form.fields if form else ())
+    for name in named:
+        cast(forms.Form, form).add_error(name, refusal.fields[name])
+    if not named:
+        messages.error(request, refusal.detail)
 
 
 def run_verb(request: HttpRequest, verb: Callable[[], Any], success: str) -> bool:

@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "compare the books, once a night": {"task": "orders.audit_books", "schedule": 900.0},
     "copy payouts": {"task": "orders.sync_payouts", "schedule": 21600.0},
     "release expired holds": {"task": "catalog.release_expired_holds", "schedule": 60.0},
+    "take up imports": {"task": "catalog.sweep_imports", "schedule": 60.0},
     "take aged lots off sale": {"task": "catalog.age_out_lots", "schedule": 600.0},
     "tell staff what ran low": {"task": "catalog.watch_stock", "schedule": 600.0},
     "forget old idempotency keys": {"task": "api.purge_idempotency_keys", "schedule": 3600.0},

@@ -8,8 +8,23 @@ from django.urls import reverse
 
 from shop.admin import site
 
-# Group: ((record, icon), …). A record without a page, or that a person may not see, is left out.
+# Pages that are no list of records: address, title, the record whose viewers may open it.
+PAGES = {
+    "to_pick": ("admin:warehouse_to_pick", "To pick", "orders.Shipment"),
+    "to_dispatch": ("admin:warehouse_dispatch", "To dispatch", "orders.Shipment"),
+    "tracking": ("admin:warehouse_tracking", "Tracking numbers", "orders.Shipment"),
+    "recall": ("admin:recall", "Recall a lot", "orders.RecallNotice"),
+}
+# Group: ((record or page, icon), …). A record without a page, or that a person may not see, is left out.
 GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Ship": (
+        ("to_pick", "conveyor_belt"),
+        ("to_dispatch", "local_shipping"),
+        ("tracking", "barcode_scanner"),
+        ("orders.Shipment", "package_2"),
+        ("recall", "undo"),
+        ("orders.RecallNotice", "campaign"),
+    ),
     "Orders": (
         ("orders.Order", "receipt_long"),
         ("orders.Payment", "payments"),
@@ -39,6 +54,12 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("catalog.RawLot", "grain"),
         ("catalog.StockReservation", "bookmark"),
         ("catalog.StockMovement", "swap_vert"),
+        ("catalog.ImportJob", "upload_file"),
+    ),
+    "Discounts": (
+        ("orders.Discount", "percent"),
+        ("orders.DiscountCode", "confirmation_number"),
+        ("orders.OrderDiscount", "redeem"),
     ),
     "Content": (
         ("content.Article", "article"),
@@ -77,14 +98,21 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         items = [
             _item(label, icon)
             for label, icon in records
-            if label in pages and pages[label].has_view_permission(request)
+            if _record(label) in pages and pages[_record(label)].has_view_permission(request)
         ]
         if items:
             groups.append({"title": title, "separator": True, "items": items})
     return groups
 
 
+def _record(label: str) -> str:
+    return PAGES[label][2] if label in PAGES else label
+
+
 def _item(label: str, icon: str) -> dict[str, str]:
+    if label in PAGES:
+        address, title, _ = PAGES[label]
+        return {"title": title, "icon": icon, "link": reverse(address)}
     meta = apps.get_model(label)._meta
     link = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
     return {"title": str(meta.verbose_name_plural).capitalize(), "icon": icon, "link": link}

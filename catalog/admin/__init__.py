@@ -1,5 +1,5 @@
 """The catalogue's side of the admin."""
 
-from catalog.admin import inventory, price, product
+from catalog.admin import imports, inventory, mail_samples, price, product
 
-__all__ = ["inventory", "price", "product"]
+__all__ = ["imports", "inventory", "mail_samples", "price", "product"]

@@ -1,23 +1,41 @@
-"""Stock in the admin: counts and history are read; lots are received, released and quarantined by verbs."""
+"""Stock in the admin: counts and history are read; what staff do goes through verbs."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanSwitchWidget
 
 from catalog import inventory
-from catalog.models import Lot, RawLot, StockLevel, StockMovement, StockReservation
-from shop.admin import ReadOnlyAdmin, ShopAdmin, date_column, register, run_verb, time_column
+from catalog.admin import stock_tables
+from catalog.admin.imports import SheetButtons
+from catalog.admin.stock_buttons import LevelButtons, LotButtons, PromiseButtons, facts
+from catalog.admin.stocktake import StocktakePage
+from catalog.models import ImportJob, Lot, Price, RawLot, StockLevel, StockMovement, StockReservation
+from shop.admin import (
+    ReadOnlyAdmin,
+    ShopAdmin,
+    Table,
+    badges,
+    counted,
+    date_column,
+    on_day,
+    register,
+    run_verb,
+    time_column,
+)
 from shop.clock import reading
 from shop.exceptions import ShopError
+from shop.money import format_money
 
 Kind = StockMovement.Kind
 
@@ -149,6 +167,11 @@ class VerbAdmin(ReadOnlyAdmin):
         """The verb has written what belongs to it."""
 
 
+def in_one_line(sku: str) -> str:
+    """Return a SKU that no list breaks at its hyphens."""
+    return format_html('<span class="whitespace-nowrap">{}</span>', sku)
+
+
 class LowFilter(admin.SimpleListFilter):
     title = "level"
     parameter_name = "level"
@@ -173,16 +196,33 @@ class EndingFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=ending.values("pk")) if self.value() == "soon" else queryset
 
 
+class WaitingFilter(admin.SimpleListFilter):
+    title = "waits"
+    parameter_name = "waits"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("release", "for release")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Lot]") -> "QuerySet[Lot]":
+        waiting = inventory.waiting_lots(reading.now())
+        return queryset.filter(pk__in=waiting.values("pk")) if self.value() == "release" else queryset
+
+
 @register(StockLevel)
-class StockLevelAdmin(ReadOnlyAdmin):
+class StockLevelAdmin(StocktakePage, LevelButtons, SheetButtons, ReadOnlyAdmin):
+    sheet_kind = ImportJob.Kind.COUNTS
+    actions_list = (*StocktakePage.actions_list, *SheetButtons.actions_list)
     list_filter = (LowFilter,)
     list_display = ("sku", "product", "on_hand", "reserved", "available", "reorder_point", "more")
     list_select_related = ("variant__product",)
     search_fields = ("variant__sku", "variant__product__name")
 
+    def get_tables(self, request: HttpRequest, obj: StockLevel) -> Sequence[Table]:
+        return stock_tables.of_level(obj)
+
     @admin.display(description="SKU", ordering="variant__sku")
     def sku(self, level: StockLevel) -> str:
-        return level.variant.sku
+        return in_one_line(level.variant.sku)
 
     @admin.display(ordering="variant__product__name")
     def product(self, level: StockLevel) -> str:
@@ -202,46 +242,85 @@ class StockLevelAdmin(ReadOnlyAdmin):
         rows = (
             (reverse("admin:catalog_lot_changelist"), "variant__id__exact", pk, "Lots"),
             (reverse("admin:catalog_stockmovement_changelist"), "variant__id__exact", pk, "Movements"),
-            (reverse("admin:catalog_stockmovement_add"), "variant", pk, "Count"),
+            (reverse("admin:catalog_stocklevel_stocktake"), "q", level.variant.sku, "Count"),
         )
-        return format_html_join(" · ", '<a href="{}?{}={}">{}</a>', rows)
+        links = format_html_join(" · ", '<a href="{}?{}={}">{}</a>', rows)
+        return format_html('<span class="whitespace-nowrap">{}</span>', links)
 
 
 @register(Lot)
-class LotAdmin(VerbAdmin):
+class LotAdmin(LotButtons, SheetButtons, VerbAdmin):
+    sheet_kind = ImportJob.Kind.LOTS
     add_form = ReceiveLotForm
     add_fields = (
         "variant", "code", "quantity", "best_before_on", "packed_on", "supplier_lot", "raw_lots", "note",
         "release_now", "token",
     )  # fmt: skip
-    list_display = ("code", "variant", "status", "on_hand", "physical", "best_before", "supplier_lot")
-    list_filter = ("status", EndingFilter)
+    list_display = (
+        "code", "sku", "status_badge", "on_sale", "waiting", "best_before", "sold_until", "value",
+        "supplier_lot",
+    )  # fmt: skip
+    list_filter = ("status", WaitingFilter, EndingFilter)
     list_select_related = ("variant",)
     search_fields = ("code", "supplier_lot", "raw_lots__code", "raw_lots__supplier_lot", "variant__sku")
     autocomplete_fields = ("variant", "raw_lots")
-    actions = ("release_lots", "quarantine_lots")
+    actions = ("release_lots", "quarantine_lots", "export_selected")
 
     best_before = date_column("best_before_on", "best before")
 
-    def has_stock_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("catalog.change_lot")
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Lot]":
+        now = reading.now()
+        holds = Q(starts_at__lte=now) & (Q(ends_at__isnull=True) | Q(ends_at__gt=now))
+        prices = Price.objects.filter(
+            holds, variant=OuterRef("variant"), currency=settings.DEFAULT_CURRENCY, kind=Price.Kind.LIST
+        )
+        return super().get_queryset(request).annotate(list_price=Subquery(prices.values("amount")[:1]))
+
+    def get_tables(self, request: HttpRequest, obj: Lot) -> Sequence[Table]:
+        return stock_tables.of_lot(obj)
+
+    @admin.display(description="status", ordering="status")
+    def status_badge(self, lot: Lot) -> str:
+        return badges((stock_tables.words(lot.status), stock_tables.LOT_STATUS[lot.status]))
+
+    @admin.display(description="SKU", ordering="variant__sku")
+    def sku(self, lot: Lot) -> str:
+        return in_one_line(lot.variant.sku)
+
+    @admin.display(description="on sale", ordering="on_hand")
+    def on_sale(self, lot: Lot) -> int:
+        return lot.on_hand
+
+    @admin.display(description="waiting")
+    def waiting(self, lot: Lot) -> str:
+        return str(lot.physical - lot.on_hand or "–")
+
+    @admin.display(description="sold until", ordering="best_before_on")
+    def sold_until(self, lot: Lot) -> str:
+        last_day = inventory.last_sale_day(lot)
+        if last_day is None or lot.status not in (Lot.Status.RELEASED, Lot.Status.QUARANTINE):
+            return "–"
+        left = (last_day - inventory.shop_date(reading.now())).days
+        return (
+            f"{on_day(last_day)} ({counted(left, 'day')} left)" if left >= 0 else f"{on_day(last_day)} (over)"
+        )
+
+    @admin.display(description="value at list price")
+    def value(self, lot: Lot) -> str:
+        price: int | None = getattr(lot, "list_price", None)
+        return "–" if price is None else format_money(price * lot.physical, settings.DEFAULT_CURRENCY)
 
     @admin.action(description="Release for sale", permissions=["stock"])
     def release_lots(self, request: HttpRequest, queryset: "QuerySet[Lot]") -> None:
         for lot in queryset.select_related(None):
-            verb = partial(inventory.release_lot, lot, **_facts(request, "release"))
+            verb = partial(inventory.release_lot, lot, **facts(request, "release"))
             run_verb(request, verb, f"{lot.code}: on sale.")
 
     @admin.action(description="Put into quarantine", permissions=["stock"])
     def quarantine_lots(self, request: HttpRequest, queryset: "QuerySet[Lot]") -> None:
         for lot in queryset.select_related(None):
-            verb = partial(inventory.quarantine, lot, **_facts(request, "quarantine"))
+            verb = partial(inventory.quarantine, lot, **facts(request, "quarantine"))
             run_verb(request, verb, f"{lot.code}: off sale.")
-
-
-def _facts(request: HttpRequest, step: str) -> dict[str, Any]:
-    """Return who does a step, when, and a cause of its own."""
-    return {"actor": request.user, "cause": f"{step}:{uuid4().hex}", "at": reading.now()}
 
 
 @register(RawLot)
@@ -284,11 +363,15 @@ class StockMovementAdmin(VerbAdmin):
 
 
 @register(StockReservation)
-class StockReservationAdmin(ReadOnlyAdmin):
-    list_display = ("reference", "variant", "quantity", "consumed", "status", "expires", "created")
+class StockReservationAdmin(PromiseButtons, ReadOnlyAdmin):
+    list_display = ("reference", "variant", "quantity", "consumed", "status_badge", "expires", "created")
     list_filter = ("status",)
     list_select_related = ("variant",)
     search_fields = ("reference", "variant__sku")
 
     expires = time_column("expires_at", "held until")
     created = time_column("created_at", "since")
+
+    @admin.display(description="status", ordering="status")
+    def status_badge(self, row: StockReservation) -> str:
+        return badges((row.status, stock_tables.PROMISE_STATUS.get(row.status, "info")))

@@ -23,8 +23,9 @@ from unfold.widgets import (
 )
 
 from catalog import pricing
+from catalog.admin.imports import SheetButtons
 from catalog.admin.price_timeline import change_in_words, currencies_of, state_of
-from catalog.models import Price, Variant
+from catalog.models import ImportJob, Price, Variant
 from shop.admin import Question, ShopAdmin, act, money_column, register, site, time_column, when
 from shop.clock import reading
 from shop.exceptions import ShopError
@@ -159,7 +160,8 @@ class WhenFilter(admin.SimpleListFilter):
 
 
 @register(Price)
-class PriceAdmin(ShopAdmin):
+class PriceAdmin(SheetButtons, ShopAdmin):
+    sheet_kind = ImportJob.Kind.PRICES
     list_display = ("sku", "kind", "currency", "price", "change", "state", "starts", "ends", "by")
     list_filter = (WhenFilter, "currency", "kind")
     list_select_related = ("variant__product", "created_by")

@@ -13,7 +13,8 @@ from unfold.decorators import action
 
 from catalog import usage
 from catalog.admin.bundles import BundleComponentInline, bundle_tables
-from catalog.models import BundleComponent, Category, Product, Variant
+from catalog.admin.imports import SheetButtons
+from catalog.models import BundleComponent, Category, ImportJob, Product, Variant
 from shop.admin import ShopAdmin, Table, register, time_column
 from shop.clock import reading
 
@@ -53,7 +54,8 @@ class ProductForm(forms.ModelForm):
 
 
 @register(Product)
-class ProductAdmin(KeptAdmin):
+class ProductAdmin(SheetButtons, KeptAdmin):
+    sheet_kind = ImportJob.Kind.PRODUCTS
     form = ProductForm
     list_display = ("name", "code", "kind", "category", "is_published", "position")
     list_filter = ("kind", "category", "is_published")
@@ -94,7 +96,8 @@ class ProductAdmin(KeptAdmin):
 
 
 @register(Variant)
-class VariantAdmin(KeptAdmin):
+class VariantAdmin(SheetButtons, KeptAdmin):
+    sheet_kind = ImportJob.Kind.VARIANTS
     list_display = ("sku", "product", "name", "content", "available", "is_subscribable", "archived")
     list_filter = ("is_subscribable", "is_lot_tracked", "product__kind")
     list_select_related = ("product", "stock")

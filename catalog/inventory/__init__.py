@@ -17,6 +17,7 @@ from catalog.inventory.availability import (
     stocked,
     with_stock,
 )
+from catalog.inventory.bulk import count_many, lock_all, present_in, receive_lots
 from catalog.inventory.counting import adjust, count, receive_count, restock
 from catalog.inventory.fulfilment import consume
 from catalog.inventory.ledger import (
@@ -32,6 +33,7 @@ from catalog.inventory.ledger import (
     lock_levels,
     lock_lots,
     shop_date,
+    sold_until,
 )
 from catalog.inventory.lots import (
     age_out,
@@ -41,10 +43,12 @@ from catalog.inventory.lots import (
     recall,
     receive_lot,
     release_lot,
+    waiting_lots,
 )
 from catalog.inventory.reservations import (
     allocate,
     cover_shortage,
+    gone_short,
     is_reserved,
     release,
     release_expired,
@@ -77,22 +81,27 @@ __all__ = [
     "book_stocktake",
     "consume",
     "count",
+    "count_many",
     "cover_shortage",
     "demand_of",
     "differences",
     "ending_lots",
+    "gone_short",
     "is_reserved",
     "last_sale_day",
+    "lock_all",
     "lock_levels",
     "lock_lots",
     "lots_from",
     "low_levels",
     "pick_fefo",
     "places",
+    "present_in",
     "quarantine",
     "recall",
     "receive_count",
     "receive_lot",
+    "receive_lots",
     "release",
     "release_expired",
     "release_lot",
@@ -101,7 +110,9 @@ __all__ = [
     "reserve",
     "restock",
     "shop_date",
+    "sold_until",
     "stock_state",
     "stocked",
+    "waiting_lots",
     "with_stock",
 ]

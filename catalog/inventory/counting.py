@@ -76,7 +76,8 @@ def adjust(
         return Taken()
     left = _present(level, locked, waiting=in_building_only)
     if left + quantity < 0:
-        raise NotEnoughStock(f"Only {left} units of {variant.sku} are there.")
+        words = f"Only {left} units of {variant.sku} are there."
+        raise NotEnoughStock(words, fields={"quantity": [words]})
     taken = make_room(level, -sellable)
     write([move])
     return taken

@@ -219,9 +219,14 @@ def _enough_of(rows: Iterable[StockReservation], missing: int) -> list[StockRese
 
 def last_sale_day(lot: Lot) -> date | None:
     """Return the last date on which a lot may be sold; None if it has no best-before date."""
-    if lot.best_before_on is None:
+    return sold_until(lot.best_before_on, lot.variant)
+
+
+def sold_until(best_before_on: date | None, variant: Variant) -> date | None:
+    """Return the last date on which units with this best-before date may be sold; None if they have none."""
+    if best_before_on is None:
         return None
-    return lot.best_before_on - timedelta(days=lot.variant.min_remaining_life_days)
+    return best_before_on - timedelta(days=variant.min_remaining_life_days)
 
 
 def require_sellable(lot: Lot, *, at: datetime) -> None:

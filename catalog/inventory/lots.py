@@ -126,6 +126,12 @@ def ending_lots(at: datetime) -> "QuerySet[Lot]":
     return _too_old(shop_date(at) + timedelta(days=ENDING_DAYS)).filter(on_hand__gt=0)
 
 
+def waiting_lots(at: datetime) -> "QuerySet[Lot]":
+    """Return the lots with units that wait for somebody to look and release them: fresh ones, and returns."""
+    waits = Lot.objects.filter(status__in=[Status.QUARANTINE, Status.RELEASED])
+    return waits.filter(physical__gt=F("on_hand"))
+
+
 @transaction.atomic(savepoint=False)
 def age_out(*, at: datetime) -> Taken:
     """Take lots off sale that came too near to their best-before date; return whose promises that broke.

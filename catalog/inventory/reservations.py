@@ -248,6 +248,11 @@ def release_expired(*, at: datetime, limit: int = 500) -> int:
     return len(rows)
 
 
+def gone_short(at: datetime) -> "QuerySet[StockReservation]":
+    """Return the promises to paid orders whose stock was taken away, and that wait for other stock."""
+    return StockReservation.objects.filter(status=Status.SHORT)
+
+
 def is_reserved(reference: str) -> bool:
     """Return whether a reference holds or has allocated anything now."""
     return StockReservation.objects.filter(reference=reference, status__in=StockReservation.OPEN).exists()

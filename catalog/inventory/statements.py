@@ -62,12 +62,13 @@ def hold_anew(reference: str, quantities: Mapping[int, int], *, until: datetime,
 
     Otherwise nothing is written, and the levels are locked all the same.
     """
+    variants = list(quantities)
     facts: dict[str, Any] = {
-        "variants": list(quantities), "units": list(quantities.values()), "skus": len(quantities),
+        "variants": variants, "units": list(quantities.values()), "skus": len(quantities),
         "reference": reference, "until": until, "at": at,
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_WANTED, [facts["variants"]])
+        cursor.execute(LOCK_WANTED, [variants])
         cursor.execute(HOLD, facts)
         return bool(cursor.rowcount)
 

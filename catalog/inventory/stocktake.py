@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from catalog.inventory.counting import count
-from catalog.inventory.ledger import lock_levels, lock_lots
+from catalog.inventory.ledger import Taken, lock_levels, lock_lots
 from catalog.models import Lot, StockLevel, StockMovement, Variant
 from shop.exceptions import Conflict
 
@@ -72,8 +72,11 @@ def places(variants: "QuerySet[Variant]") -> list[Place]:
 
 
 @transaction.atomic(savepoint=False)
-def book_stocktake(found: Sequence[Found], *, cause: str, actor: Any, at: datetime, reason: str) -> int:
-    """Book the differences of a stocktake, all or none, and return how many places differed.
+def book_stocktake(
+    found: Sequence[Found], *, cause: str, actor: Any, at: datetime, reason: str
+) -> tuple[Taken, int]:
+    """Book the differences of a stocktake, all or none; return whose promises that broke, and how many places
+    differed.
 
     Sent twice under one cause it books once.
     :raises StockMoved: if a place does not hold any more what the sheet had said: count it again.
@@ -91,17 +94,11 @@ def book_stocktake(found: Sequence[Found], *, cause: str, actor: Any, at: dateti
     if moved:
         raise StockMoved("Units came or went while you counted. Nothing is booked yet.", fields=moved)
     different = [row for row in fresh if row.counted != row.expected]
+    taken = Taken()
     for row in different:
-        count(
-            variant=row.place.variant,
-            lot=row.place.lot,
-            counted=row.counted,
-            actor=actor,
-            cause=cause,
-            at=at,
-            reason=reason,
-        )
-    return len(different) + len(before)
+        facts = {"cause": cause, "actor": actor, "at": at, "reason": reason}
+        taken += count(variant=row.place.variant, lot=row.place.lot, counted=row.counted, **facts)
+    return taken, len(different) + len(before)
 
 
 def _booked(cause: str) -> set[str]:

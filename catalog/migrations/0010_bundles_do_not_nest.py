@@ -28,5 +28,5 @@ DROP FUNCTION catalog_bundles_do_not_nest();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0008_price_authors")]
+    dependencies = [("catalog", "0009_import_jobs")]
     operations = [migrations.RunSQL(FORWARD, REVERSE)]

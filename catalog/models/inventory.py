@@ -24,7 +24,7 @@ class StockLevel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.on_hand} on hand, {self.reserved} reserved"
+        return f"{self.variant.sku}: {self.on_hand} on hand, {self.reserved} reserved"
 
     @property
     def available(self) -> int:

@@ -27,10 +27,10 @@ def unit_price(amount: int, currency: str, variant: Variant, *, pieces: int = 1)
     """Return the price per kilogram or litre (GBP, EUR) or per ounce or fluid ounce (USD), rounded half-up.
 
     Units: minor units; `amount` is what `pieces` of the variant cost together. None for goods by the piece
-    and for bundles, whose components each show their own.
+    and for bundles, whose components each show their own, and for what costs nothing.
     """
     base = _unit_base(currency, variant.net_unit)
-    if base is None:
+    if base is None or amount == 0:
         return None
     content, unit = base
     return UnitPrice(

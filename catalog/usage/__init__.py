@@ -16,7 +16,15 @@ from catalog.usage.estimator import (
     is_consumable,
     lasts_until,
 )
-from catalog.usage.guides import Method, UsageGuide, WrongMethod, default_method, guides_for, methods_of
+from catalog.usage.guides import (
+    Method,
+    UsageGuide,
+    WrongMethod,
+    default_method,
+    guides_for,
+    methods_of,
+    usual_use,
+)
 from catalog.usage.magnesium import MagnesiumContent, magnesium_of
 
 __all__ = [
@@ -42,4 +50,5 @@ __all__ = [
     "lasts_until",
     "magnesium_of",
     "methods_of",
+    "usual_use",
 ]

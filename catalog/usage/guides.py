@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from catalog.cautions import Caution, cautions_for
 from catalog.models import Product
@@ -74,6 +76,22 @@ def default_method(product: Product) -> Method | None:
 def guides_for(product: Product) -> list[UsageGuide]:
     """Return the usage guides of a product, one for each method."""
     return [guide_for(product, method) for method in methods_of(product)]
+
+
+def usual_use(product: Product) -> str:
+    """Return the use that estimates assume: "150 g a foot soak, 3 times a week"; "" for accessories."""
+    method = default_method(product)
+    if method is None:
+        return ""
+    guide = guide_for(product, method)
+    facts = {"dose": f"{guide.dose_default.normalize():f}", "times": guide.sessions_per_week}
+    if guide.unit == "sprays":
+        return _("%(dose)s sprays a day") % facts
+    if guide.unit == "ml":
+        return _("%(dose)s ml a day") % facts
+    words = _("%(dose)s g a bath") if method == Method.BATH else _("%(dose)s g a foot soak")
+    often = ngettext("once a week", "%(times)s times a week", guide.sessions_per_week)
+    return f"{words % facts}, {often % facts}"
 
 
 def guide_for(product: Product, method: Method) -> UsageGuide:

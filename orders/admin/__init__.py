@@ -1,5 +1,31 @@
 """Staff's pages of orders, money, refills and regions: they list records and call verbs."""
 
-from orders.admin import books, carts, customers, disputes, orders, payments, regions, subscriptions
+from orders.admin import (
+    books,
+    carts,
+    customers,
+    discounts,
+    disputes,
+    mail_samples,
+    orders,
+    payments,
+    recalls,
+    regions,
+    shipments,
+    subscriptions,
+)
 
-__all__ = ["books", "carts", "customers", "disputes", "orders", "payments", "regions", "subscriptions"]
+__all__ = [
+    "books",
+    "carts",
+    "customers",
+    "discounts",
+    "disputes",
+    "mail_samples",
+    "orders",
+    "payments",
+    "recalls",
+    "regions",
+    "shipments",
+    "subscriptions",
+]

@@ -1,7 +1,6 @@
 """The books: what the nightly comparison found, and what Stripe sent to the bank."""
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -13,8 +12,9 @@ from unfold.decorators import action, display
 
 from orders import payouts
 from orders.admin import looks
-from orders.admin.order_buttons import stripe_in_words
+from orders.admin.sending_money import stripe_in_words
 from orders.models import Order, Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
+from shop import sheets
 from shop.admin import Question, ReadOnlyAdmin, Table, act, badges, money_column, register, time_column, when
 from shop.clock import reading
 from shop.money import format_money
@@ -30,13 +30,6 @@ PAYOUT = {
 }
 # A page shows this many rows of a table; the file and the list of differences have the rest.
 SHOWN = 500
-
-
-class Echo:
-    """A file that hands back what is written to it, for a csv.writer that streams."""
-
-    def write(self, text: str) -> str:
-        return text
 
 
 def order_link(order: Order | None) -> SafeString | str:
@@ -183,7 +176,9 @@ class PayoutAdmin(ReadOnlyAdmin):
     @action(description="CSV for the bookkeeper", icon="download", permissions=["view"])
     def download_csv(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
         payout = _payout(object_id)
-        answer = StreamingHttpResponse(_csv(payout), content_type="text/csv; charset=utf-8")
+        answer = StreamingHttpResponse(
+            sheets.lines(payouts.rows(payout)), content_type="text/csv; charset=utf-8"
+        )
         answer["Content-Disposition"] = f'attachment; filename="{payout.stripe_payout_id}.csv"'
         return answer
 
@@ -211,9 +206,3 @@ def _line(line: PayoutLine) -> Sequence[Any]:
 
 def _payout(object_id: str) -> Payout:
     return get_object_or_404(Payout, pk=object_id if object_id.isdigit() else 0)
-
-
-def _csv(payout: Payout) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    for row in payouts.rows(payout):
-        yield writer.writerow(row)

@@ -18,6 +18,14 @@ PAYMENT = {
     "refunded": "warning",
 }
 FULFILMENT = {"unfulfilled": "info", "partially": "warning", "fulfilled": "success", "returned": "danger"}
+PARCEL = {
+    "packed": "info",
+    "unpacked": "warning",
+    "dispatched": "success",
+    "delivered": "success",
+    "lost": "danger",
+    "returned": "danger",
+}
 REFUND = {
     "requested": "info",
     "pending": "info",
@@ -68,3 +76,8 @@ def address(value: Mapping[str, str]) -> SafeString | str:
 def interval(count: int | None, unit: str | None) -> str:
     """Return a refill's interval in words: every 4 weeks."""
     return interval_in_words(count, unit) or "once"
+
+
+def weight(grams: int) -> str:
+    """Return a weight as it is read on the scales: 1.2 kg."""
+    return f"{grams / 1000:.2f}\N{NO-BREAK SPACE}kg"

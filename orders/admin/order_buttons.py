@@ -1,20 +1,20 @@
 """The buttons of an order: each asks first, then calls one verb."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from orders import checkout, lifecycle, payments, reconciler, refunds, settlement, stripe_gateway
-from orders.admin import looks
+from orders import checkout, lifecycle, reconciler, refunds, settlement
+from orders.admin import looks, parcel_buttons
 from orders.admin.forms import FindingForm, RefundPartForm, RefundRestForm
-from orders.models import Order, Payment, StripeRefund
+from orders.admin.parcel_buttons import ParcelButtons
+from orders.admin.sending_money import send_refund, stripe_in_words
+from orders.models import Order, Payment
 from shop.accounts.models import User
 from shop.admin import Question, ReasonForm, act
 from shop.clock import reading
@@ -23,28 +23,17 @@ from shop.mail.models import OutboxMessage
 from shop.money import format_money
 
 
-@contextmanager
-def stripe_in_words() -> Iterator[None]:
-    """Turn what Stripe may answer into refusals that staff can read."""
-    try:
-        yield
-    except stripe_gateway.OutcomeUnknown as error:
-        raise payments.PaymentUnavailable(
-            "Stripe does not answer. Nothing is lost: the shop asks again by itself."
-        ) from error
-    except stripe_gateway.Refused as refusal:
-        raise payments.PaymentRefused(f"Stripe refused: {refusal.message}") from refusal
-
-
 def staff(request: HttpRequest) -> User:
     """Return who pressed the button: no page of the admin is without somebody."""
     return cast(User, request.user)
 
 
-class OrderButtons(ModelAdmin):
+class OrderButtons(ParcelButtons, ModelAdmin):
     """What staff may do to an order. A button is there only while its verb could succeed."""
 
     actions_detail = (
+        "pack_order",
+        {"title": "Change", "icon": "edit", "items": ["change_address", "remove_pieces"]},
         "ask_stripe",
         "finish_review",
         "send_confirmation",
@@ -155,10 +144,15 @@ class OrderButtons(ModelAdmin):
     @action(description="Resend confirmation", icon="mail", permissions=["act"])
     def send_confirmation(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = _order(object_id)
-        message = get_object_or_404(_confirmations(order))
+        message = _confirmations(order).first()
+        if message is None:
+            raise Http404
 
         def verb(_: dict[str, Any]) -> str:
-            outbox.send_again(message, at=reading.now())
+            at = reading.now()
+            outbox.send_copy(message, actor=staff(request), at=at)
+            words = f"The confirmation was sent again to {message.to}."
+            lifecycle.note(order, "confirmation_resent", words, at=at, actor=staff(request))
             return f"The confirmation goes to {message.to} again."
 
         question = Question("Resend the confirmation", f"The same mail goes to {message.to} again.", "Send")
@@ -173,7 +167,7 @@ def _order(object_id: str) -> Order:
 def _possible(order: Order) -> set[str]:
     """Return the names of the buttons whose verbs could succeed on an order as it stands."""
     payment = Payment.objects.filter(order=order).first()
-    possible = {"ask_stripe"} if payment is not None else set()
+    possible = parcel_buttons.possible(order) | ({"ask_stripe"} if payment is not None else set())
     if payment is not None and refunds.refundable(payment) > 0:
         possible |= {"refund_rest", "refund_part"}
     if lifecycle.can_end(order, Order.Status.CANCELLED) and not order.is_paid:
@@ -186,7 +180,8 @@ def _possible(order: Order) -> set[str]:
 
 
 def _confirmations(order: Order) -> Any:
-    return OutboxMessage.objects.filter(kind="order_confirmation", subject_key=f"order:{order.reference}")
+    rows = OutboxMessage.objects.filter(kind="order_confirmation", subject_key=f"order:{order.reference}")
+    return rows.filter(copy_of__isnull=True)
 
 
 def _refund(request: HttpRequest, order: Order, given: dict[str, Any], what: dict[str, Any]) -> str:
@@ -200,12 +195,4 @@ def _refund(request: HttpRequest, order: Order, given: dict[str, Any], what: dic
         actor=staff(request),
         at=at,
     )
-    with stripe_in_words():
-        reconciler.send_refund(refund.pk, at=at)
-    refund.refresh_from_db()
-    amount = format_money(refund.amount, refund.currency)
-    if refund.status == StripeRefund.Status.FAILED:
-        raise payments.PaymentRefused(f"Stripe refused to refund {amount}: {refund.failure_reason}.")
-    if refund.status == StripeRefund.Status.SUCCEEDED:
-        return f"{amount} went back to the customer."
-    return f"The refund of {amount} is on its way; the shop asks until Stripe has answered."
+    return send_refund(refund, at=at)

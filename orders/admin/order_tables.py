@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.urls import reverse
+
 from orders import advice
-from orders.admin import looks
-from orders.models import Order, OrderLine, Payment, StripeRefund
+from orders.admin import desk, looks
+from orders.models import Order, OrderLine, OrderLineComponent, Payment, StripeRefund
 from shop.admin import Table, badges, when
 from shop.money import format_money
 
@@ -19,7 +21,7 @@ def tables(order: Order) -> list[Table]:
         return format_money(amount, order.currency)
 
     payment = Payment.objects.filter(order=order).first()
-    found = [_lines(order, show)]
+    found = [_lines(order, show), _discounts(order, show), _parcels(order)]
     if payment is not None:
         found += [*_taken_back(payment), attempts(payment), _refunds(payment, show)]
     return [*(table for table in found if table.rows), _consents(order), _timeline(order)]
@@ -45,8 +47,48 @@ def _lines(order: Order, show: Show) -> Table:
     return Table("Lines", headers, rows)
 
 
+def _discounts(order: Order, show: Show) -> Table:
+    rows = [
+        (
+            taken.label,
+            taken.code or "by itself",
+            show(taken.amount) if taken.amount else "–",
+            show(taken.shipping_amount) if taken.shipping_amount else "–",
+            when(taken.returned_at) if taken.returned_at else "counts",
+        )
+        for taken in order.discounts.all()
+    ]
+    headers = ("discount", "code", "off the goods", "off shipping", "given back")
+    return Table("Discounts", headers, rows)
+
+
 def _from_stock(line: OrderLine) -> str:
-    return ", ".join(f"{part.quantity} × {part.sku}" for part in line.components.all())
+    return ", ".join(_units(part) for part in line.components.all())
+
+
+def _units(part: OrderLineComponent) -> str:
+    dropped = f", {part.cancelled} of them not sent" if part.cancelled else ""
+    return f"{part.quantity} × {part.sku}{dropped}"
+
+
+def _parcels(order: Order) -> Table:
+    headers = ("parcel", "status", "goods and lots", "carrier", "tracking number", "packed", "left")
+    rows = [
+        (
+            desk.link(reverse("admin:orders_shipment_change", args=[parcel.pk]), parcel.reference),
+            badges((parcel.status, looks.PARCEL[parcel.status])),
+            ", ".join(
+                f"{line.quantity} × {line.sku} {line.lot.code if line.lot else ''}".strip()
+                for line in parcel.lines.all()
+            ),
+            parcel.carrier or "–",
+            parcel.tracking_number or "–",
+            when(parcel.packed_at),
+            when(parcel.dispatched_at),
+        )
+        for parcel in order.shipments.prefetch_related("lines__lot").order_by("pk")
+    ]
+    return Table("Parcels", headers, rows)
 
 
 def _taken_back(payment: Payment) -> list[Table]:

@@ -6,10 +6,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from orders import advice
+from orders import address_hints, advice
 from orders.admin import looks, order_tables
 from orders.admin.order_buttons import OrderButtons
 from orders.models import Order, Payment
@@ -127,6 +128,8 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
         if order.discount_total:
             parts.append(f"− {show(order.discount_total)} discount")
         parts.append(f"+ {show(order.shipping_total)} shipping")
+        if order.shipping_discount:
+            parts.append(f"({show(order.shipping_discount)} of shipping discounted)")
         if not order.tax_included:
             parts.append(f"+ {show(order.tax_total)} tax")
         note = f", {show(order.tax_total)} tax in it" if order.tax_included else ""
@@ -155,7 +158,9 @@ class OrderAdmin(OrderButtons, ReadOnlyAdmin):
 
     @admin.display(description="ship to")
     def ship_to(self, order: Order) -> SafeString | str:
-        return looks.address(order.shipping_address)
+        odd = [hint.detail for hint in address_hints.hints(order.shipping_address)]
+        shown = looks.address(order.shipping_address)
+        return format_html("{}{}", shown, format_html_join("", "<br>⚠ {}", ((words,) for words in odd)))
 
     @admin.display(description="bill to")
     def bill_to(self, order: Order) -> SafeString | str:

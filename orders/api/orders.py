@@ -1,17 +1,20 @@
 """Orders over REST: by login, or by `Authorization: OrderToken …`. Nobody else learns that one exists."""
 
 from django.db.models import Prefetch
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders import card_testing, checkout, links, payments, settlement, stripe_gateway
+from orders import card_testing, carts, checkout, links, payments, reorder, settlement, stripe_gateway
 from orders.api import schemas, views_of
 from orders.api.carts import read_body, user_of
 from orders.models import Order, OrderLine
 from shop.api import client_ip
+from shop.api.fields import read_query
 from shop.api.idempotency import run_once
+from shop.api.pagination import PAGE_PARAMETERS, CursorPages
 from shop.api.permissions import Public
 from shop.api.schema import HOLDER, refusals
 from shop.clock import reading
@@ -23,6 +26,13 @@ _PAYMENT_REFUSALS = refusals(
         409: ("not_payable", "out_of_stock", "payment_in_progress", "idempotency_key_in_use"),
         422: ("payment_refused", "idempotency_key_reused"),
         503: ("payment_unavailable", "payments_not_configured"),
+    }
+)
+_REORDER_REFUSALS = refusals(
+    {
+        404: ("not_found",),
+        409: ("nothing_to_reorder", "idempotency_key_in_use"),
+        422: ("idempotency_key_reused",),
     }
 )
 _CANCEL_REFUSALS = refusals(
@@ -41,7 +51,8 @@ def held_order(request: Request, reference: str) -> Order:
 
     :raises NotFound: for any order that is not theirs, in the same words as for none at all.
     """
-    rows = Order.objects.prefetch_related(Prefetch("lines", OrderLine.objects.order_by("position")))
+    lines = Prefetch("lines", OrderLine.objects.order_by("position"))
+    rows = Order.objects.prefetch_related(lines, "shipments")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme == "OrderToken" and _names(token, reference):
         order = rows.filter(reference=reference).first()
@@ -58,6 +69,33 @@ def _names(token: str, reference: str) -> bool:
         return links.reference_of(token) == reference
     except NotFound:
         return False
+
+
+class NewestFirst(CursorPages):
+    ordering = "-id"
+
+
+class MyOrdersView(APIView):
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="my_orders_list",
+        summary="List your orders",
+        description="Newest first. A guest opens one order with its token instead.",
+        parameters=[
+            schemas.OrderListQuery,
+            OpenApiParameter("cursor", str),
+            OpenApiParameter("page_size", int, description="1 to 100."),
+        ],
+        responses=schemas.OrderPageOut,
+    )
+    def get(self, request: Request) -> Response:
+        query = read_query(request, schemas.OrderListQuery, also=PAGE_PARAMETERS)
+        lines = Prefetch("lines", OrderLine.objects.order_by("position"))
+        mine = Order.objects.filter(user=user_of(request), **query).prefetch_related(lines)
+        pages = NewestFirst()
+        rows = pages.paginate_queryset(mine, request, view=self) or []
+        return pages.get_paginated_response([views_of.order_summary(row) for row in rows])
 
 
 class OrderView(APIView):
@@ -120,6 +158,31 @@ class OrderCancelView(APIView):
         if intent is not None:
             settlement.observe(intent, at=at)
         return Response(views_of.order(held_order(request, order.reference)))
+
+
+class OrderReorderView(APIView):
+    permission_classes = (Public,)
+    takes_idempotency_key = True
+
+    @extend_schema(
+        operation_id="order_reorder",
+        summary="Put what an order held into a new cart",
+        description="At today's prices, to the same address. What was on refill comes once: its refills go "
+        "on by themselves. `left_out` says what could not be put in.",
+        auth=HOLDER,
+        request=None,
+        responses={201: schemas.ReorderOut, **_REORDER_REFUSALS},
+    )
+    def post(self, request: Request, reference: str) -> Response:
+        order = held_order(request, reference)
+        return run_once(request, caller=f"order:{order.pk}", work=lambda: self._reorder(request, order))
+
+    def _reorder(self, request: Request, order: Order) -> Response:
+        at = reading.now()
+        done = reorder.order_again(order, user=user_of(request), at=at)
+        found = carts.view(carts.by_token(done.cart.token), at=at)
+        left_out = [views_of.problem(problem) for problem in done.left_out]
+        return Response({**views_of.cart(found), "left_out": left_out}, status=201)
 
 
 class OrderRefreshView(APIView):

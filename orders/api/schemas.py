@@ -27,7 +27,9 @@ class AddressSerializer(StrictSerializer):
     line1 = StrictCharField(max_length=200)
     line2 = StrictCharField(max_length=200, required=False, allow_blank=True)
     city = StrictCharField(max_length=120)
-    region = StrictCharField(max_length=8, required=False, allow_blank=True, help_text="State code (US).")
+    region = StrictCharField(
+        max_length=60, required=False, allow_blank=True, help_text="State or province; needed for the US."
+    )
     postal_code = StrictCharField(max_length=20, required=False, allow_blank=True)
     country = serializers.RegexField(r"^[A-Za-z]{2}\Z", help_text="ISO 3166-1 alpha-2.")
     phone = StrictCharField(max_length=32, required=False, allow_blank=True)
@@ -99,6 +101,12 @@ class ReasonSerializer(StrictSerializer):
     reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
 
 
+class OrderListQuery(serializers.Serializer):
+    status = serializers.ChoiceField(choices=Order.Status.choices, required=False)
+    payment_status = serializers.ChoiceField(choices=Order.PaymentStatus.choices, required=False)
+    fulfilment_status = serializers.ChoiceField(choices=Order.FulfilmentStatus.choices, required=False)
+
+
 # --- answers (documentation; the views build plain dicts) ---------------------------------------------------
 
 
@@ -157,6 +165,12 @@ class AddressOut(serializers.Serializer):
     phone = serializers.CharField(allow_blank=True)
 
 
+class HintOut(serializers.Serializer):
+    field = serializers.CharField(help_text="Such as `shipping_address.postal_code`.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
 class CartOut(serializers.Serializer):
     id = serializers.CharField(help_text="Unguessable: whoever has it has the cart.")
     email = serializers.CharField(allow_blank=True)
@@ -171,6 +185,7 @@ class CartOut(serializers.Serializer):
     discounts = DiscountOut(many=True, help_text="In the order in which they are taken off.")
     totals = TotalsOut()
     problems = ProblemOut(many=True, help_text="What keeps this cart from being ordered.")
+    hints = HintOut(many=True, help_text="What looks odd about an address. Ask; it can be ordered as it is.")
 
 
 class ShippingMethodOut(serializers.Serializer):
@@ -204,6 +219,15 @@ class OrderShippingOut(serializers.Serializer):
     transit_days = serializers.ListField(child=serializers.IntegerField())
 
 
+class ShipmentOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.ChoiceField(choices=["packed", "dispatched", "delivered", "lost", "returned"])
+    carrier = serializers.CharField(allow_blank=True)
+    tracking_number = serializers.CharField(allow_blank=True)
+    tracking_url = serializers.CharField(allow_blank=True)
+    dispatched_at = serializers.DateTimeField(allow_null=True)
+
+
 class OrderOut(serializers.Serializer):
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=Order.Status.choices)
@@ -218,9 +242,39 @@ class OrderOut(serializers.Serializer):
     shipping_address = AddressOut()
     billing_address = AddressOut()
     shipping = OrderShippingOut()
+    shipments = ShipmentOut(many=True, help_text="Parcels, in the order of packing.")
     placed_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
     pay_before = serializers.DateTimeField(allow_null=True, help_text="The stock is held until then.")
+
+
+class OrderItemOut(serializers.Serializer):
+    sku = serializers.CharField()
+    product_name = serializers.CharField()
+    variant_name = serializers.CharField()
+    quantity = serializers.IntegerField()
+
+
+class OrderSummaryOut(serializers.Serializer):
+    reference = serializers.CharField()
+    status = serializers.ChoiceField(choices=Order.Status.choices)
+    payment_status = serializers.ChoiceField(choices=Order.PaymentStatus.choices)
+    fulfilment_status = serializers.ChoiceField(choices=Order.FulfilmentStatus.choices)
+    is_test = serializers.BooleanField()
+    total = MoneySerializer()
+    items = OrderItemOut(many=True)
+    placed_at = serializers.DateTimeField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderPageOut(serializers.Serializer):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = OrderSummaryOut(many=True)
+
+
+class ReorderOut(CartOut):
+    left_out = ProblemOut(many=True, help_text="What could not be put into the cart, and why.")
 
 
 class PaymentOut(serializers.Serializer):

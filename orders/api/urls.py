@@ -13,9 +13,11 @@ urlpatterns = [
         "carts/<str:cart_id>/shipping-methods", carts.ShippingMethodListView.as_view(), name="cart-shipping"
     ),
     path("carts/<str:cart_id>/checkout", carts.CheckoutView.as_view(), name="cart-checkout"),
+    path("me/orders", orders.MyOrdersView.as_view(), name="my-orders"),
     path("orders/<str:reference>", orders.OrderView.as_view(), name="order"),
     path("orders/<str:reference>/payment", orders.OrderPaymentView.as_view(), name="order-payment"),
     path("orders/<str:reference>/cancel", orders.OrderCancelView.as_view(), name="order-cancel"),
+    path("orders/<str:reference>/reorder", orders.OrderReorderView.as_view(), name="order-reorder"),
     path("orders/<str:reference>/refresh", orders.OrderRefreshView.as_view(), name="order-refresh"),
     path("me/cart", cards.OwnCartView.as_view(), name="me-cart"),
     path("me/cards", cards.CardListView.as_view(), name="me-cards"),

@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 
 from catalog import pricing
-from orders import links
-from orders.carts import CartView
-from orders.models import CartLine, Order, OrderLine
+from orders import address_hints, links
+from orders.carts import CartView, Problem
+from orders.models import CartLine, Order, OrderLine, Shipment
 from orders.shipping import ShippingOption
 from orders.stripe_gateway import Intent
 from orders.totals import QuotedLine
@@ -30,8 +30,7 @@ def cart(found: CartView) -> dict[str, Any]:
         "discount_codes": row.discount_codes,
         "lines": [_cart_line(line, by_line.get(line.pk), row.currency) for line in found.lines],
         "discounts": [
-            _discount(taken.label, taken.code, taken.amount + taken.shipping, row.currency)
-            for taken in quote.reductions
+            _discount(taken.label, taken.code, taken.saved, row.currency) for taken in quote.reductions
         ],
         "totals": _totals(
             row.currency,
@@ -43,15 +42,28 @@ def cart(found: CartView) -> dict[str, Any]:
             total=quote.total,
             tax_included=quote.tax_included,
         ),
-        "problems": [
-            {
-                "code": problem.code,
-                "detail": problem.detail,
-                "sku": problem.sku,
-                "discount_code": problem.discount_code,
-            }
-            for problem in found.problems
+        "problems": [problem(one) for one in found.problems],
+        "hints": [
+            *_hints("shipping_address", row.shipping_address),
+            *_hints("billing_address", row.billing_address),
         ],
+    }
+
+
+def _hints(where: str, address: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        {"field": f"{where}.{hint.field}", "code": hint.code, "detail": hint.detail}
+        for hint in address_hints.hints(address)
+    ]
+
+
+def problem(found: Problem) -> dict[str, str]:
+    """Return what is wrong with a cart, or with an item that was to go into one."""
+    return {
+        "code": found.code,
+        "detail": found.detail,
+        "sku": found.sku,
+        "discount_code": found.discount_code,
     }
 
 
@@ -67,8 +79,31 @@ def shipping_option(option: ShippingOption) -> dict[str, Any]:
     }
 
 
+def order_summary(row: Order) -> dict[str, Any]:
+    """Return an order as a line of its holder's list. Expects `lines` prefetched."""
+    return {
+        "reference": row.reference,
+        "status": row.status,
+        "payment_status": row.payment_status,
+        "fulfilment_status": row.fulfilment_status,
+        "is_test": row.is_test,
+        "total": money(row.total, row.currency),
+        "items": [
+            {
+                "sku": line.sku,
+                "product_name": line.product_name,
+                "variant_name": line.variant_name,
+                "quantity": line.quantity,
+            }
+            for line in row.lines.all()
+        ],
+        "placed_at": row.placed_at,
+        "paid_at": row.paid_at,
+    }
+
+
 def order(row: Order) -> dict[str, Any]:
-    """Return an order as its holder sees it. Expects `lines` prefetched."""
+    """Return an order as its holder sees it. Expects `lines` prefetched; its parcels are one query more."""
     return {
         "reference": row.reference,
         "status": row.status,
@@ -79,7 +114,7 @@ def order(row: Order) -> dict[str, Any]:
         "currency": row.currency,
         "lines": [_order_line(line, row) for line in row.lines.all()],
         "discounts": [
-            _discount(taken.label, taken.code, taken.amount + taken.shipping_amount, row.currency)
+            _discount(taken.label, taken.code, taken.saved, row.currency)
             for taken in (row.discounts.all() if row.is_discounted else ())
         ],
         "totals": _totals(
@@ -99,9 +134,31 @@ def order(row: Order) -> dict[str, Any]:
             "name": row.shipping_method_name,
             "transit_days": [row.transit_days_min, row.transit_days_max],
         },
+        "shipments": [_shipment(parcel) for parcel in sent_of(row)],
         "placed_at": row.placed_at,
         "paid_at": row.paid_at,
         "pay_before": row.hold_expires_at if row.status == Order.Status.PENDING else None,
+    }
+
+
+def sent_of(row: Order) -> list[Shipment]:
+    """Return an order's parcels as its holder may see them, in the order of packing: none that was opened
+    again. An order without money has none, and costs no query.
+    """
+    if not row.is_paid:
+        return []
+    parcels = sorted(row.shipments.all(), key=lambda parcel: parcel.pk)
+    return [parcel for parcel in parcels if parcel.status != Shipment.Status.UNPACKED]
+
+
+def _shipment(parcel: Shipment) -> dict[str, Any]:
+    return {
+        "reference": parcel.reference,
+        "status": parcel.status,
+        "carrier": parcel.carrier,
+        "tracking_number": parcel.tracking_number,
+        "tracking_url": parcel.tracking_url,
+        "dispatched_at": parcel.dispatched_at,
     }
 
 

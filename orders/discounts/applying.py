@@ -43,7 +43,7 @@ def apply(
     choices = [together, *([rule] for rule in fitting if not rule.discount.is_combinable)]
     best, taken = max(
         ((_take(choice, lines, shipping_price), choice) for choice in choices),
-        key=lambda found: sum(reduction.amount + reduction.shipping for reduction in found[0]),
+        key=lambda found: sum(reduction.saved for reduction in found[0]),
     )
     left_out = [_not_combined(rule.code.code) for rule in fitting if rule.code and rule not in taken]
     return Applied(reductions=tuple(best), refusals=(*refusals, *left_out))
@@ -76,7 +76,7 @@ def _take(rules: Sequence[Rule], lines: Sequence[PricedLine], shipping_price: in
         shares = _shares(rule, lines, left)
         left = [amount - share for amount, share in zip(left, shares, strict=True)]
         found.append(_reduction(rule, shares, 0))
-    return [reduction for reduction in found if reduction.code or reduction.amount or reduction.shipping]
+    return [reduction for reduction in found if reduction.code or reduction.saved]
 
 
 def _turn(rule: Rule) -> tuple[bool, bool, bool, int]:

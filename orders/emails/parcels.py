@@ -1,12 +1,18 @@
 """Mails about parcels."""
 
+from collections.abc import Sequence
+from copy import copy
+
+from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from orders import addresses, links
 from orders.models import Shipment, ShipmentLine
+from shop.mail import languages
 from shop.mail.outbox import Letter
 
 
+@languages.spoken_by(lambda shipment: shipment.order.locale)
 def shipped(shipment: Shipment) -> Letter:
     """A parcel has left: what is in it with its batch codes, where it goes and how to follow it."""
     order = shipment.order
@@ -38,8 +44,10 @@ def shipped(shipment: Shipment) -> Letter:
 def contents(shipment: Shipment) -> list[dict[str, object]]:
     """Return what is in a parcel by goods and batch, as people read it."""
     found: dict[tuple[int, int | None], dict[str, object]] = {}
-    lines = ShipmentLine.objects.filter(shipment=shipment).select_related("variant__product", "lot")
-    for line in lines.order_by("pk"):
+    read = copy(shipment)
+    rows = ShipmentLine.objects.select_related("variant__product", "lot").order_by("pk")
+    prefetch_related_objects([read], Prefetch("lines", rows))
+    for line in read.lines.all():
         name = f"{line.variant.product.name}, {line.variant.name}"
         batch = line.lot.code if line.lot else ""
         ends_on = line.lot.best_before_on if line.lot else None
@@ -49,3 +57,34 @@ def contents(shipment: Shipment) -> list[dict[str, object]]:
         )
         row["quantity"] = int(str(row["quantity"])) + line.quantity
     return list(found.values())
+
+
+def recall_notice(lines: Sequence[ShipmentLine], *, reason: str, subject_key: str, occasion: str) -> Letter:
+    """Goods that a customer got are taken back: which batches, what is wrong and what to do."""
+    order = lines[-1].shipment.order
+    rows = [
+        {
+            "name": f"{line.variant.product.name}, {line.variant.name}",
+            "quantity": line.quantity,
+            "batch": line.lot.code if line.lot else "",
+            "order": line.shipment.order.reference,
+        }
+        for line in lines
+    ]
+    context: dict[str, object] = {
+        "rows": rows,
+        "reason": reason,
+        "is_test": order.is_test,
+        "url": links.order_url(order),
+        "reference": order.reference,
+    }
+    return Letter(
+        kind="recall",
+        subject_key=subject_key,
+        occasion=occasion,
+        subject=_("Important: please stop using a product from order [%(reference)s]")
+        % {"reference": order.reference},
+        template="orders/mail/recall",
+        context=context,
+        locale=order.locale,
+    )

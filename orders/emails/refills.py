@@ -1,24 +1,34 @@
 """Mails about refills: told before, told after, told when something is in the way."""
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
+from django.db.models import Prefetch, prefetch_related_objects
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from orders import addresses, links
-from orders.models import Order, Refill, SavedCard, Subscription
+from orders.models import Order, Refill, RefillItem, SavedCard, Subscription
+from shop.mail import languages
 from shop.mail.outbox import Letter
 from shop.money import format_money
 
+# Refills and subscriptions alike know whose they are.
+_in_the_refills_language = languages.spoken_by(lambda row: row.customer.locale)
 
+
+@_in_the_refills_language
 def refill_upcoming(refill: Refill, *, shipping: int, tax: int) -> Letter:
     """What will be sent and charged, when, and to which card. `shipping` and `tax` in minor units."""
     total, day = _total(refill), _day(refill, refill.next_attempt_at)
+    about = _about(refill)
     context = {
-        **_about(refill),
+        **about,
         "day": day,
+        "tax_included": about["items_total"] + shipping == refill.quoted_total,
         "shipping": format_money(shipping, refill.currency),
         "tax": format_money(tax, refill.currency),
         "is_news": refill.notices > 1,
@@ -27,6 +37,7 @@ def refill_upcoming(refill: Refill, *, shipping: int, tax: int) -> Letter:
     return _letter(refill, "refill_upcoming", subject, context, occasion=f"notice-{refill.notices}")
 
 
+@_in_the_refills_language
 def refill_paid(refill: Refill) -> Letter:
     """The refill is paid and will be packed."""
     order = refill.order
@@ -34,6 +45,7 @@ def refill_paid(refill: Refill) -> Letter:
     return _letter(refill, "refill_paid", _("Your refill is on our packing list"), context)
 
 
+@_in_the_refills_language
 def refill_declined(refill: Refill, *, retry_at: datetime | None) -> Letter:
     """The card was declined; without `retry_at` it will not be tried again until it is changed."""
     context = {**_about(refill), "retry_day": _day(refill, retry_at) if retry_at else ""}
@@ -41,6 +53,7 @@ def refill_declined(refill: Refill, *, retry_at: datetime | None) -> Letter:
     return _letter(refill, "refill_declined", subject, context, occasion=f"decline-{refill.failed_attempts}")
 
 
+@_in_the_refills_language
 def action_required(refill: Refill) -> Letter:
     """The bank wants its customer to confirm the payment: the link leads to the same payment."""
     subject = _("Please confirm the payment of your refill")
@@ -49,16 +62,19 @@ def action_required(refill: Refill) -> Letter:
     )
 
 
+@_in_the_refills_language
 def refill_out_of_stock(refill: Refill) -> Letter:
     """Something in the refill is not there: nothing is charged until it is."""
     return _letter(refill, "refill_out_of_stock", _("Your refill is waiting for stock"), _about(refill))
 
 
+@_in_the_refills_language
 def refill_stopped(refill: Refill) -> Letter:
     """The refill was not charged and its subscriptions are paused, not cancelled."""
     return _letter(refill, "refill_stopped", _("Your refills are paused"), _about(refill))
 
 
+@languages.spoken_by(lambda card: card.customer.locale)
 def card_missing(card: SavedCard, waiting: Sequence[Subscription]) -> Letter:
     """A saved card is gone: the refills that were to be charged to it wait for another one."""
     first = waiting[0].started_by.order
@@ -77,6 +93,7 @@ def card_missing(card: SavedCard, waiting: Sequence[Subscription]) -> Letter:
     )
 
 
+@_in_the_refills_language
 def refills_halted(subscription: Subscription, *, at: datetime) -> Letter:
     """A payment is disputed with its bank: this refill rests until staff have looked."""
     what = _(
@@ -86,6 +103,7 @@ def refills_halted(subscription: Subscription, *, at: datetime) -> Letter:
     return subscription_changed(subscription, what=what, at=at)
 
 
+@_in_the_refills_language
 def subscription_changed(subscription: Subscription, *, what: str, at: datetime) -> Letter:
     """The customer changed something: `what` says it in one sentence, as it is now."""
     return _about_subscription(
@@ -93,6 +111,7 @@ def subscription_changed(subscription: Subscription, *, what: str, at: datetime)
     )
 
 
+@_in_the_refills_language
 def subscription_cancelled(subscription: Subscription, *, at: datetime) -> Letter:
     """The confirmation of a cancellation: nothing is charged any more."""
     return _about_subscription(subscription, "subscription_cancelled", _("Your refills are cancelled"), at)
@@ -134,20 +153,23 @@ def _letter(
     )
 
 
-def _about(refill: Refill) -> dict[str, object]:
-    items = refill.items.select_related("variant__product")
+def _about(refill: Refill) -> dict[str, Any]:
+    # A copy, so that the caller's own refill keeps no items that a later change would make untrue.
+    read = copy(refill)
+    prefetch_related_objects([read], Prefetch("items", RefillItem.objects.select_related("variant__product")))
     rows = [
         {
             "name": f"{item.variant.product.name}, {item.variant.name}",
             "quantity": item.quantity,
             "amount": format_money(item.quantity * item.unit_price, refill.currency),
         }
-        for item in items
+        for item in read.items.all()
     ]
     order = refill.order or _first_order(refill)
     return {
         "reference": refill.reference,
         "rows": rows,
+        "items_total": sum(item.quantity * item.unit_price for item in read.items.all()),
         "total": _total(refill),
         "card": str(refill.card) if refill.card else "",
         "address": addresses.lines(refill.shipping_address, locale=refill.customer.locale),
@@ -171,4 +193,4 @@ def _day(refill: Refill, at: datetime | None) -> str:
     if at is None:
         return ""
     local = at.astimezone(ZoneInfo(refill.customer.timezone)).date()
-    return format_date(local, "d MMMM", locale=refill.customer.locale.replace("-", "_"))
+    return date_format(local, "j F")

@@ -1,5 +1,10 @@
 """Mails to staff about money that may be taken back."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import timezone
 from django.utils.formats import date_format
 
 from orders import advice
@@ -16,7 +21,7 @@ def dispute_changed(order: Order, dispute: Dispute) -> Letter:
         "amount": amount,
         "reason": _words(dispute.reason),
         "status": _words(dispute.status),
-        "deadline": date_format(due, "j F Y, H:i e") if due else "",
+        "deadline": _in_the_shops_time(due) if due else "",
         "is_open": dispute.is_open,
         "advice": advice.for_dispute(dispute),
     }
@@ -42,6 +47,10 @@ def _letter(order: Order, kind: str, subject: str, context: dict[str, object], *
         template=f"orders/mail/{kind}",
         context={"order": order, "is_test": order.is_test, **context},
     )
+
+
+def _in_the_shops_time(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment, ZoneInfo(settings.SHOP_TIME_ZONE)), "j F Y, H:i T")
 
 
 def _words(value: str) -> str:

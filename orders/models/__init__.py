@@ -7,6 +7,7 @@ from orders.models.discount import Discount, DiscountAmount, DiscountCode, Order
 from orders.models.dispute import Dispute, FraudWarning
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
+from orders.models.recall import RecallNotice
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
 from orders.models.shipment import Shipment, ShipmentLine
 from orders.models.subscription import BillingCycle, Deployment, Refill, RefillItem, Subscription
@@ -33,6 +34,7 @@ __all__ = [
     "PaymentAttempt",
     "Payout",
     "PayoutLine",
+    "RecallNotice",
     "ReconciliationDifference",
     "ReconciliationRun",
     "Refill",

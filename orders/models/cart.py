@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import ngettext
 
 from catalog.models import Variant
 
@@ -22,7 +23,12 @@ def interval_in_words(count: int | None, unit: str | None) -> str:
         return ""
     if unit == RefillUnit.DAY and count % 7 == 0:
         count, unit = count // 7, RefillUnit.WEEK.value
-    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+    words = {
+        "day": ngettext("every day", "every %(count)s days", count),
+        "week": ngettext("every week", "every %(count)s weeks", count),
+        "month": ngettext("every month", "every %(count)s months", count),
+    }
+    return words[unit] % {"count": count}
 
 
 def new_token() -> str:

@@ -149,6 +149,8 @@ class OrderDiscount(models.Model):
 
     class Meta:
         db_table = "orders_order_discount"
+        verbose_name = "use of a discount"
+        verbose_name_plural = "uses of discounts"
         ordering = ["order_id", "position"]
         constraints = [
             models.UniqueConstraint(fields=["order", "discount"], name="orders_order_discount_once"),
@@ -175,6 +177,11 @@ class OrderDiscount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} on order {self.order_id}"
+
+    @property
+    def saved(self) -> int:
+        """What it took off goods and shipping together, in minor units."""
+        return self.amount + self.shipping_amount
 
 
 def any_automatic(at: object) -> Exists:

@@ -168,6 +168,11 @@ class Order(models.Model):
         return bool(self.discount_total or self.shipping_discount)
 
     @property
+    def shipping_price(self) -> int:
+        """What shipping cost before discounts."""
+        return self.shipping_total + self.shipping_discount
+
+    @property
     def is_free(self) -> bool:
         """Whether there is nothing to pay, so that no payment is opened at Stripe."""
         return self.total == 0
@@ -232,6 +237,11 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku}"
+
+    @property
+    def full_amount(self) -> int:
+        """What the line came to before order-level discounts, as the customer saw it."""
+        return self.unit_price * self.quantity
 
 
 class OrderLineComponent(models.Model):

@@ -50,7 +50,7 @@ class Shipment(models.Model):
     tracking_number = models.CharField(max_length=40, blank=True)
     tracking_url = models.URLField(max_length=300, blank=True)
     weight_g = models.PositiveIntegerField("weight, g")
-    # What the customs form says; empty where none is needed.
+    # What is in it in customs' terms, and whether a form is `needed`: see orders.customs.
     customs = models.JSONField(default=dict, blank=True)
     packed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -100,6 +100,10 @@ class Shipment(models.Model):
     def stock_reference(self) -> str:
         """The name under which the catalogue keeps what this parcel takes: a reshipment reserves anew."""
         return f"shipment:{self.reference}" if self.replaces_id else self.order.stock_reference
+
+    @property
+    def customs_needed(self) -> bool:
+        return bool(self.customs.get("needed"))
 
     @property
     def cause(self) -> str:

@@ -1,7 +1,6 @@
 """A payout as rows for a bookkeeper: one row a balance transaction, amounts as decimals in major units.
 
 Cells that a spreadsheet would take for a formula start with an apostrophe. Numbers are left alone.
-Source: https://owasp.org/www-community/attacks/CSV_Injection
 """
 
 from collections import defaultdict
@@ -10,6 +9,7 @@ from decimal import Decimal
 
 from orders.models import Order, Payout, PayoutLine
 from shop.money import to_major
+from shop.sheets import safe
 
 # Columns of the file, in their order. Those that begin with `order_` tell of the whole order, not of the row:
 # a refund's row repeats the tax of the order that it belongs to.
@@ -36,7 +36,6 @@ COLUMNS = {
     "order_tax_total": "tax in it, shipping's included",
     "order_tax_by_rate": "the same by rate: VAT 20% 4.83; VAT 0% 0.00",
 }
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 CHUNK = 500
 
 
@@ -46,11 +45,6 @@ def rows(payout: Payout) -> Iterator[list[str]]:
     found = payout.lines.select_related("order").prefetch_related("order__lines").order_by("created_at", "pk")
     for line in found.iterator(chunk_size=CHUNK):
         yield [*_of_line(payout, line), *_of_order(line.order)]
-
-
-def safe(text: str) -> str:
-    """Return text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def _of_line(payout: Payout, line: PayoutLine) -> Sequence[str]:

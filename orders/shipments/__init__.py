@@ -4,6 +4,7 @@ A verb locks the order first, then the parcel, then the stock it takes. Lots are
 packed; `on_hand` falls when it leaves.
 """
 
+from orders.shipments.bulk import Done, dispatch_all, pack_all
 from orders.shipments.leaving import (
     Label,
     LabelRefused,
@@ -44,8 +45,11 @@ from orders.shipments.picking import (
     take_field,
     with_parts,
 )
+from orders.shipments.tracking_file import FileRefused, Row, RowsRefused, dispatch_file, read, review
 
 __all__ = [
+    "Done",
+    "FileRefused",
     "Label",
     "LabelRefused",
     "MayNotShip",
@@ -53,6 +57,8 @@ __all__ = [
     "NothingToPack",
     "Place",
     "Plan",
+    "Row",
+    "RowsRefused",
     "Stop",
     "Take",
     "TakeRefused",
@@ -60,6 +66,8 @@ __all__ = [
     "check_may_ship",
     "correct_label",
     "dispatch",
+    "dispatch_all",
+    "dispatch_file",
     "fefo",
     "label_of",
     "lock",
@@ -69,10 +77,13 @@ __all__ = [
     "mark_returned",
     "pack",
     "pack_again",
+    "pack_all",
     "parts_of",
     "places",
     "plan",
+    "read",
     "ready",
+    "review",
     "round_trip",
     "send_locked",
     "take_field",

@@ -1,12 +1,12 @@
 """Parcels that leave, arrive, get lost or come back."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from catalog import inventory
 from orders import emails, lifecycle, units
@@ -142,9 +142,7 @@ def _close(
     return shipment
 
 
-def waiting(references: Iterable[str] | None = None) -> list[Shipment]:
-    """Return packed parcels that have not left, longest packed first; all of them or those named."""
-    rows = Shipment.objects.filter(status=Status.PACKED)
-    if references is not None:
-        rows = rows.filter(reference__in=list(references))
-    return list(rows.select_related("order").prefetch_related("lines__lot").order_by("packed_at", "pk"))
+def waiting() -> "QuerySet[Shipment]":
+    """Return the packed parcels that have not left, longest packed first, with what lists show of them."""
+    rows = Shipment.objects.filter(status=Status.PACKED).select_related("order")
+    return rows.prefetch_related("lines__lot").order_by("packed_at", "pk")

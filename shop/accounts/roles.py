@@ -31,38 +31,28 @@ _SEES_GOODS = _may(
 _SEES_ORDERS = _may("view", "orders.order", "orders.orderline", "orders.orderevent")
 
 ROLES: dict[str, frozenset[str]] = {
-    # Receives, releases, counts, picks and packs. Sees no money but what an order came to.
+    # Receives, releases, counts, picks, packs and sends. Sees no money but what an order came to.
     WAREHOUSE: _SEES_GOODS
     | _SEES_ORDERS
-    | _may("view change", "catalog.stocklevel")
+    | _may("view change", "catalog.stocklevel", "catalog.stockreservation")
     | _may("view add change", "catalog.lot", "catalog.rawlot", "catalog.stockmovement")
-    | _may("view", "catalog.stockreservation"),
+    | _may("view add change", "orders.shipment", "orders.shipmentline")
+    | _may("view", "orders.recallnotice"),
     # Helps customers: their orders, refills, cards and mails. Refunds up to the limits of the role.
     SUPPORT: _SEES_GOODS
     | _SEES_ORDERS
     | _may("change", "orders.order")
     | _may("view add", "orders.striperefund")
-    | _may("view change", "orders.subscription")
+    | _may("view change", "orders.subscription", "mail.outboxmessage")
+    | _may("view add change", "mail.suppressedaddress")
     | _may(
         "view",
-        "orders.payment",
-        "orders.dispute",
-        "orders.fraudwarning",
-        "orders.customer",
-        "orders.cart",
-        "orders.consent",
-        "orders.refill",
-        "orders.billingcycle",
-        "orders.savedcard",
-        "orders.shippingzone",
-        "orders.shippingmethod",
-        "orders.shippingrate",
-        "orders.taxrate",
-        "mail.outboxmessage",
-        "accounts.user",
-        "accounts.address",
-    )
-    | _may("view add delete", "mail.suppressedaddress"),
+        "orders.payment", "orders.dispute", "orders.fraudwarning", "orders.customer", "orders.cart",
+        "orders.consent", "orders.refill", "orders.billingcycle", "orders.savedcard", "orders.shippingzone",
+        "orders.shippingmethod", "orders.shippingrate", "orders.taxrate", "orders.shipment",
+        "orders.shipmentline", "orders.recallnotice", "orders.discount", "orders.discountamount",
+        "orders.discountcode", "orders.orderdiscount", "accounts.user", "accounts.address",
+    ),
     # Writes and publishes; an override of the copy checker stays with the manager.
     EDITOR: _may("view", "catalog.category", "catalog.product", "catalog.variant", "catalog.price")
     | _may("change", "catalog.product", "catalog.category")
@@ -71,7 +61,7 @@ ROLES: dict[str, frozenset[str]] = {
     | frozenset({"content.publish_article"}),
     # Runs the shop: everything but making roles and superusers.
     MANAGER: frozenset({"*"}),
-}
+}  # fmt: skip
 # What the manager has not: who may do what is decided by superusers.
 NOT_FOR_MANAGERS = frozenset(
     {"auth.add_group", "auth.change_group", "auth.delete_group", "accounts.delete_user"}

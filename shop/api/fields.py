@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from shop.api.parsers import FORBIDDEN_CHARACTERS
+from shop.characters import shows_nothing
 from shop.exceptions import InvalidInput
 from shop.money import format_money
 
@@ -36,11 +37,15 @@ class StrictIntegerField(serializers.IntegerField):
 
 
 class StrictCharField(serializers.CharField):
-    """Takes JSON strings only."""
+    """Takes JSON strings only, and none that looks empty though it is not."""
+
+    default_error_messages = {"invisible": "This text holds nothing that can be seen."}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if shows_nothing(data):
+            self.fail("invisible")
         return super().to_internal_value(data)
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from catalog import inventory
+from orders import shipments
 from orders.admin.payments import declined_payments
-from orders.models import Order, Refill
+from orders.models import Order, Refill, Shipment
 from shop.admin import site
 from shop.clock import reading
 from shop.mail.models import OutboxMessage
@@ -36,6 +37,9 @@ class _Kind:
     rows: Callable[[datetime], QuerySet[Any]]
     filters: dict[str, str]
     is_urgent: bool = False
+    # A page of its own instead of the record's list, and the record whose viewers may open it.
+    page: str = ""
+    seen_by: type[Model] | None = None
 
 
 def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -47,23 +51,23 @@ def tasks_for(request: HttpRequest, *, at: datetime) -> Iterator[Task]:
     """Yield the numbers whose lists this person may open."""
     for kind in KINDS:
         rows = kind.rows(at)
-        if not site._registry[rows.model].has_view_permission(request):
+        if not site._registry[kind.seen_by or rows.model].has_view_permission(request):
             continue
         meta = rows.model._meta
-        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+        address = reverse(kind.page or f"admin:{meta.app_label}_{meta.model_name}_changelist")
         count = rows.count()
-        link = f"{address}?{urlencode(kind.filters)}"
+        link = f"{address}?{urlencode(kind.filters)}" if kind.filters else address
         yield Task(kind.title, kind.hint, count, link, is_urgent=kind.is_urgent and count > 0)
 
 
-def orders_to_pack(at: datetime) -> QuerySet[Order]:
-    """Paid orders that stand and have not left; one that waits for a review is not packed."""
-    return Order.objects.filter(
-        status=Order.Status.PLACED,
-        payment_status=Order.PaymentStatus.PAID,
-        fulfilment_status=Order.FulfilmentStatus.UNFULFILLED,
-        review_reason="",
-    )
+def orders_to_pick(at: datetime) -> QuerySet[Order]:
+    """Paid orders that may leave and have something in no parcel yet."""
+    return shipments.ready()
+
+
+def parcels_to_dispatch(at: datetime) -> QuerySet[Shipment]:
+    """Parcels that are packed and wait for the van."""
+    return Shipment.objects.filter(status=Shipment.Status.PACKED)
 
 
 def orders_to_review(at: datetime) -> QuerySet[Order]:
@@ -85,11 +89,12 @@ def unsent_mails(at: datetime) -> QuerySet[OutboxMessage]:
 
 KINDS = (
     _Kind(
-        "Orders to pack", "paid, nothing of it sent yet", orders_to_pack,
-        {
-            "status__exact": "placed", "payment_status__exact": "paid",
-            "fulfilment_status__exact": "unfulfilled", "review": "none",
-        },
+        "Orders to pick", "paid, not in a parcel yet", orders_to_pick, {}, page="admin:warehouse_to_pick",
+        seen_by=Shipment,
+    ),
+    _Kind(
+        "Parcels to dispatch", "packed, not handed over", parcels_to_dispatch, {},
+        page="admin:warehouse_dispatch",
     ),
     _Kind("Orders to review", "not packed until looked at", orders_to_review, {"review": "waiting"}, True),
     _Kind("Declined payments", "of orders that still wait", declined_payments, {"declined": "waiting"}),
@@ -98,6 +103,11 @@ KINDS = (
         {"status__in": "dunning,action_required"},
     ),
     _Kind("Low stock", "at or under the reorder point", inventory.low_levels, {"level": "low"}, True),
+    _Kind(
+        "Short of stock", "paid, and their stock was taken away: find other", inventory.gone_short,
+        {"status__exact": "short"}, True,
+    ),
+    _Kind("Lots to release", "in quarantine, or returned", inventory.waiting_lots, {"waits": "release"}),
     _Kind("Lots near their end", "sold for 60 days more at most", inventory.ending_lots, {"ends": "soon"}),
     _Kind(
         "Mails not sent", "failed once or more; see the error", unsent_mails,

@@ -7,17 +7,18 @@ from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 
+from shop.characters import one_line
+from shop.mail import refusals, suppression
 from shop.mail.models import OutboxMessage, SuppressedAddress
 
 logger = logging.getLogger(__name__)
 
-# Minutes until the next try; after the last, once a day. A mail is only given up by staff.
+# Minutes until the next try; after the last, once a day. Only a server's refusal for good ends it.
 BACKOFF_MINUTES = (1, 2, 5, 15, 30, 60, 180, 360, 720, 1440)
 # While a worker sends, others leave the row alone for this long; a killed worker's row comes back after it.
 SENDING_FOR = timedelta(minutes=2)
-# What the law demands goes out even to an address that bounced before.
-LEGALLY_REQUIRED_KINDS = frozenset({"order_confirmation", "withdrawal_receipt", "recall", "refund"})
 
 
 def deliver(message_id: int, *, at: datetime) -> bool:
@@ -26,22 +27,36 @@ def deliver(message_id: int, *, at: datetime) -> bool:
     At-least-once: a worker killed between the server's answer and our commit sends again under the same
     Message-ID, which mail programs show once.
     """
-    due = OutboxMessage.objects.filter(
-        pk=message_id, status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at
-    )
-    if not due.update(next_attempt_at=at + SENDING_FOR):
+    message = _claim(message_id, at=at)
+    if message is None:
         return False
-    message = OutboxMessage.objects.get(pk=message_id)
-    if _is_suppressed(message):
-        _finish(message, status=OutboxMessage.Status.SUPPRESSED, sent_at=None)
+    if suppression.is_suppressed(message.to, kind=message.kind):
+        _finish(message, status=OutboxMessage.Status.SUPPRESSED)
         return False
     try:
         _send(message)
-    except (OSError, SMTPException) as error:
-        _try_later(message, error, at)
+    except (OSError, SMTPException, ValueError) as error:
+        refusal = refusals.permanent(error)
+        if refusal is None:
+            _try_later(message, error, at)
+        else:
+            _give_up(message, refusal, at)
         return False
     _finish(message, status=OutboxMessage.Status.SENT, sent_at=at)
     return True
+
+
+def _claim(message_id: int, *, at: datetime) -> OutboxMessage | None:
+    """Take a mail that is due, for SENDING_FOR; None if it is not, or another worker is at it this moment."""
+    with transaction.atomic(durable=True):
+        due = OutboxMessage.objects.select_for_update(skip_locked=True).filter(
+            pk=message_id, status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at
+        )
+        message = due.first()
+        if message is not None:
+            message.next_attempt_at = at + SENDING_FOR
+            message.save(update_fields=["next_attempt_at"])
+    return message
 
 
 def due_ids(*, at: datetime, limit: int = 200) -> list[int]:
@@ -55,15 +70,9 @@ def deliver_due(*, at: datetime, limit: int = 200) -> int:
     return sum(deliver(message_id, at=at) for message_id in due_ids(at=at, limit=limit))
 
 
-def _is_suppressed(message: OutboxMessage) -> bool:
-    if message.kind in LEGALLY_REQUIRED_KINDS:
-        return False
-    return SuppressedAddress.objects.filter(email__iexact=message.to).exists()
-
-
 def _send(message: OutboxMessage) -> None:
     mail = EmailMultiAlternatives(
-        subject=message.subject,
+        subject=one_line(message.subject),
         body=message.text,
         from_email=_sender(),
         to=[message.to],
@@ -89,7 +98,16 @@ def _try_later(message: OutboxMessage, error: Exception, at: datetime) -> None:
     logger.warning("mail %s was not sent, next try in %s min: %s", message.pk, wait, type(error).__name__)
 
 
-def _finish(message: OutboxMessage, *, status: str, sent_at: datetime | None) -> None:
+def _give_up(message: OutboxMessage, refusal: refusals.Refusal, at: datetime) -> None:
+    """The server will never take it: stop, say so, and write no more to an address that does not exist."""
+    _finish(message, status=OutboxMessage.Status.FAILED, error=refusal.words)
+    logger.warning("mail %s was refused for good", message.pk)
+    if refusal.is_dead_address:
+        cause = SuppressedAddress.Cause.BOUNCED
+        suppression.suppress(message.to, cause=cause, reason=refusal.words, at=at)
+
+
+def _finish(message: OutboxMessage, *, status: str, sent_at: datetime | None = None, error: str = "") -> None:
     OutboxMessage.objects.filter(pk=message.pk).update(
-        status=status, sent_at=sent_at, attempts=message.attempts + 1, last_error=""
+        status=status, sent_at=sent_at, attempts=message.attempts + 1, last_error=error[:500]
     )

@@ -1,8 +1,10 @@
 """The outbox: every mail is a row, written in the transaction of the fact that it tells."""
 
+from django.conf import settings
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models.functions import Upper
+from django.db.models import Q
+from django.db.models.functions import Lower, Upper
 
 
 class OutboxMessage(models.Model):
@@ -12,7 +14,10 @@ class OutboxMessage(models.Model):
         PENDING = "pending"
         SENT = "sent"
         SUPPRESSED = "suppressed"
+        # Refused for good by the mail server: nothing is tried again until staff ask for it.
         FAILED = "failed"
+        # What it says is no longer so: it was taken back before it went out.
+        WITHDRAWN = "withdrawn"
 
     kind = models.CharField(max_length=48)
     # What the mail is about ("order:K7MPW2", "refill:R-…"), and which time of it ("paid", "day-15").
@@ -29,6 +34,13 @@ class OutboxMessage(models.Model):
     next_attempt_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
+    # A copy that staff sent again says of which mail, and who asked for it.
+    copy_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="copies"
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -39,15 +51,13 @@ class OutboxMessage(models.Model):
                 fields=["kind", "subject_key", "occasion"], name="mail_outbox_one_per_occasion"
             ),
             models.CheckConstraint(
-                condition=models.Q(status="sent", sent_at__isnull=False)
-                | (~models.Q(status="sent") & models.Q(sent_at__isnull=True)),
+                condition=Q(status="sent", sent_at__isnull=False)
+                | (~Q(status="sent") & Q(sent_at__isnull=True)),
                 name="mail_outbox_sent_has_time",
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["next_attempt_at"], condition=models.Q(status="pending"), name="mail_outbox_due"
-            ),
+            models.Index(fields=["next_attempt_at"], condition=Q(status="pending"), name="mail_outbox_due"),
             models.Index(OpClass(Upper("to"), name="text_pattern_ops"), name="mail_outbox_to_prefix"),
             models.Index(OpClass("subject_key", name="varchar_pattern_ops"), name="mail_outbox_subject"),
         ]
@@ -57,16 +67,37 @@ class OutboxMessage(models.Model):
 
 
 class SuppressedAddress(models.Model):
-    """An address that bounced or complained: only mail that the law demands goes there."""
+    """An address that bounced or complained: only what the law demands goes there, until lifted."""
 
-    email = models.EmailField(max_length=254, unique=True)
+    class Cause(models.TextChoices):
+        BOUNCED = "bounced"
+        COMPLAINED = "complained"
+        ASKED = "asked", "asked not to be written to"
+
+    email = models.EmailField(max_length=254)
+    cause = models.CharField(max_length=12, choices=Cause.choices, default=Cause.BOUNCED)
     reason = models.CharField(max_length=200)
     created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         db_table = "mail_suppressed_address"
         ordering = ["-id"]
         verbose_name_plural = "suppressed addresses"
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"), condition=Q(lifted_at__isnull=True), name="mail_suppressed_address_once"
+            )
+        ]
+        indexes = [
+            models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="mail_suppressed_prefix")
+        ]
 
     def __str__(self) -> str:
         return self.email

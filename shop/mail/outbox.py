@@ -1,22 +1,31 @@
 """Writing mails down. A mail exists from the moment that its fact is committed, or not at all."""
 
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.template.loader import render_to_string
+from django.utils import translation
 
-from shop.mail import tasks
+from shop.characters import one_line
+from shop.exceptions import Conflict
+from shop.mail import languages, tasks
 from shop.mail.models import OutboxMessage
 from shop.wake import wake
 
-# One per line, and no control characters: what reaches a header cannot start another one.
-_CONTROL = dict.fromkeys([*range(32), 127])
+_Status = OutboxMessage.Status
+# A copy of these may be sent; what was withdrawn is no longer true, and what waits goes by itself.
+CAN_GO_AGAIN = frozenset({_Status.SENT, _Status.FAILED, _Status.SUPPRESSED})
+# What the text parts never have: spaces at the end of a line, and two empty lines in a row.
+_LINE_ENDS = re.compile(r"[ \t]+$", re.MULTILINE)
+_EMPTY_LINES = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +41,17 @@ class Letter:
     locale: str = "en-gb"
 
 
-def enqueue(letter: Letter, *, to: str, at: datetime) -> OutboxMessage | None:
+class AlreadyWaiting(Conflict):
+    code = "already_waiting"
+    title = "It waits to be sent already"
+
+
+def enqueue(
+    letter: Letter, *, to: str, at: datetime, not_before: datetime | None = None
+) -> OutboxMessage | None:
     """Write a mail to the outbox, in the caller's transaction, and wake the delivery after commit.
 
+    With `not_before` it waits, and `withdraw` can take it back until then.
     Returns None when the same (kind, subject_key, occasion) was written before: the documented duplicate.
     """
     rendered = render(letter)
@@ -44,19 +61,27 @@ def enqueue(letter: Letter, *, to: str, at: datetime) -> OutboxMessage | None:
         occasion=letter.occasion,
         defaults={
             "to": to,
-            "subject": letter.subject.translate(_CONTROL)[:200],
+            "subject": one_line(letter.subject)[:200],
             "text": rendered["text"],
             "html": rendered["html"],
             "locale": letter.locale,
             "message_id": _message_id(),
-            "next_attempt_at": at,
+            "next_attempt_at": not_before or at,
             "created_at": at,
         },
     )
     if not created:
         return None
-    _nudge_after_commit([message.pk])
+    if not_before is None:
+        _nudge_after_commit([message.pk])
     return message
+
+
+def withdraw(*, kind: str, subject_key: str, reason: str) -> None:
+    """Take back what waits unsent: what it says is no longer so. Nothing to do for what went out."""
+    OutboxMessage.objects.filter(kind=kind, subject_key=subject_key, status=_Status.PENDING).update(
+        status=_Status.WITHDRAWN, last_error=reason
+    )
 
 
 def alert_staff(letter: Letter, *, at: datetime) -> None:
@@ -68,42 +93,68 @@ def alert_staff(letter: Letter, *, at: datetime) -> None:
 
 def render(letter: Letter) -> dict[str, str]:
     """Return the text and HTML bodies of a letter, for the outbox and for the preview page."""
+    language = languages.of(letter.locale)
     context = {
         "shop_name": settings.SHOP_NAME,
         "base_url": settings.BASE_URL,
-        "subject": letter.subject,
+        "subject": one_line(letter.subject),
+        "language": language,
         **letter.context,
     }
-    return {
-        "text": render_to_string(f"{letter.template}.txt", context).strip() + "\n",
-        "html": render_to_string(f"{letter.template}.html", context),
-    }
+    with translation.override(language):
+        text = render_to_string(f"{letter.template}.txt", context)
+        html = render_to_string(f"{letter.template}.html", context)
+    return {"text": _tidied(text), "html": html.strip() + "\n"}
+
+
+def _tidied(text: str) -> str:
+    return _EMPTY_LINES.sub("\n\n", _LINE_ENDS.sub("", text)).strip() + "\n"
 
 
 def send_now(message_ids: Iterable[int], *, at: datetime) -> int:
-    """Make mails that wait, or were given up, due at once and wake the delivery; return how many.
+    """Make mails that wait, were given up or were suppressed due at once and wake the delivery; return how
+    many. One to an address that is still suppressed stays at home again.
 
     One that a worker is sending at this moment may go out twice, under the same Message-ID.
     """
-    waiting = (OutboxMessage.Status.PENDING, OutboxMessage.Status.FAILED)
+    waiting = (_Status.PENDING, _Status.FAILED, _Status.SUPPRESSED)
     ids = list(
         OutboxMessage.objects.filter(pk__in=message_ids, status__in=waiting).values_list("pk", flat=True)
     )
     OutboxMessage.objects.filter(pk__in=ids, status__in=waiting).update(
-        status=OutboxMessage.Status.PENDING, next_attempt_at=at
+        status=_Status.PENDING, next_attempt_at=at
     )
     _nudge_after_commit(ids)
     return len(ids)
 
 
-def send_again(message: OutboxMessage, *, at: datetime) -> None:
-    """Send a mail once more, word for word and under the same Message-ID: a mail program that still has the
-    first copy may show one of the two.
+@transaction.atomic
+def send_copy(message: OutboxMessage, *, actor: Any, at: datetime) -> OutboxMessage:
+    """Send a mail once more, word for word: an occasion of its own, which says who asked for it.
+
+    :raises AlreadyWaiting: while it, or an earlier copy, has not gone out, or if it was taken back.
     """
-    OutboxMessage.objects.filter(pk=message.pk).update(
-        status=OutboxMessage.Status.PENDING, sent_at=None, next_attempt_at=at, last_error=""
+    first = OutboxMessage.objects.select_for_update().get(pk=message.copy_of_id or message.pk)
+    family = [first, *first.copies.all()]
+    if message.status not in CAN_GO_AGAIN or any(one.status == _Status.PENDING for one in family):
+        raise AlreadyWaiting("It is on its way already. Look whether it goes out before you send another.")
+    copy = OutboxMessage.objects.create(
+        kind=first.kind,
+        subject_key=first.subject_key,
+        occasion=f"{first.occasion[:66]} copy-{len(family)}".strip(),
+        to=first.to,
+        subject=first.subject,
+        text=first.text,
+        html=first.html,
+        locale=first.locale,
+        message_id=_message_id(),
+        next_attempt_at=at,
+        created_at=at,
+        copy_of=first,
+        requested_by=actor,
     )
-    _nudge_after_commit([message.pk])
+    _nudge_after_commit([copy.pk])
+    return copy
 
 
 def nudge(message_id: int) -> None:

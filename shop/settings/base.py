@@ -108,6 +108,9 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account"
 
 LANGUAGE_CODE = "en-gb"
+# The languages that mails have words in; another locale's mails speak LANGUAGE_CODE, dates included.
+LANGUAGES = [("en-gb", "English")]
+LOCALE_PATHS = [BASE_DIR / "shop" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = ["shop.formats"]
@@ -344,6 +347,10 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- import and export --------------------------------------------------------------------------------------
+# The library's own formats. catalog.sheets does more: no cell that it writes begins like a formula.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 # --- admin --------------------------------------------------------------------------------------------------
 # The storefront's sea green, #3b6a66, from pale to dark.

@@ -21,6 +21,7 @@ from orders.totals import QuotedLine
 from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.storefront import baskets, markets
+from shop.storefront.codes import codes_of
 from shop.storefront.forms import INTERVALS_WEEKS, AddToCartForm, CountryForm, LineForm
 
 # What a cart lacks before the checkout has asked for it is no problem yet.
@@ -39,7 +40,8 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "view": view,
         "rows": rows_of(view),
-        "problems": [problem for problem in problems if not problem.sku],
+        "problems": [problem for problem in problems if not problem.sku and not problem.discount_code],
+        "codes": codes_of(view),
         "can_order": not problems,
     }
     return render(request, "storefront/cart.html", context)

@@ -10,13 +10,24 @@ from django.views.decorators.http import require_http_methods
 
 from catalog import inventory
 from catalog.models import Variant
-from orders import card_testing, carts, checkout, links, payments, settlement
+from orders import (
+    address_hints,
+    address_rules,
+    addresses,
+    card_testing,
+    carts,
+    checkout,
+    links,
+    payments,
+    settlement,
+)
+from orders.address_hints import Hint
 from orders.carts import CartView
 from orders.checkout import REFILL_TEXT, TERMS_TEXT, Consents
 from orders.models import Cart, Order
 from shop.api import client_ip
 from shop.clock import reading
-from shop.exceptions import ShopError, TooManyRequests
+from shop.exceptions import InvalidInput, ShopError, TooManyRequests
 from shop.storefront import baskets, markets
 from shop.storefront.cart import ASKED_AT_CHECKOUT, cart_view, rows_of
 from shop.storefront.forms import CheckoutForm
@@ -38,11 +49,27 @@ def show(request: HttpRequest) -> HttpResponse:
         cart = carts.set_details(cart, form.details(), at=reading.now())
         if "update" in request.POST and not any(request.POST.get(name) for name in form.errors):
             return redirect("/checkout#delivery")
-        if is_valid:
+        if is_valid and _is_settled(form, cart):
             return _order(request, form, cart)
     except ShopError as error:
         return _refused(request, form, cart, error)
     return _page(request, form, cart)
+
+
+def _is_settled(form: CheckoutForm, cart: Cart) -> bool:
+    """Return whether the address looks usual, or the customer has said to use this very one anyway."""
+    address = cart.shipping_address
+    meant = form.cleaned_data["use_anyway"] == address_hints.fingerprint(address)
+    return meant or not _doubts(cart)
+
+
+def _doubts(cart: Cart) -> list[Hint]:
+    """Return what looks odd about an address that could be ordered; what could not is refused in words."""
+    try:
+        addresses.check(cart.shipping_address, where="shipping_address")
+    except InvalidInput:
+        return []
+    return address_hints.hints(cart.shipping_address)
 
 
 def _order(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse:
@@ -99,8 +126,13 @@ def _in_words(error: ShopError) -> str:
 
 def _page(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse:
     view = cart_view(cart)
+    area = address_rules.area_word(cart.country)
+    form.ask_for_area(area or "region")
     context = {
         "form": form,
+        "hints": {hint.field: hint.detail for hint in _doubts(cart)},
+        "this_address": address_hints.fingerprint(cart.shipping_address),
+        "shown_address": addresses.lines(cart.shipping_address) if cart.shipping_address else [],
         "view": view,
         "rows": rows_of(view),
         "problems": _problems(view),
@@ -108,7 +140,7 @@ def _page(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse:
         "refill_total": sum(line.amount for line in view.quote.lines if line.priced.refill_unit),
         "terms_text": TERMS_TEXT,
         "refill_text": REFILL_TEXT,
-        "asks_region": cart.country == "US",
+        "asks_region": bool(area),
         "seller": markets.seller_in(cart.country),
     }
     return render(request, "storefront/checkout.html", context, status=422 if form.errors else 200)

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
+from orders import terms as agreed
 from shop.clock import reading
 from shop.storefront import baskets, markets
 
@@ -19,8 +20,12 @@ SECURITY_TXT_HOLDS_FOR = timedelta(days=180)
 @require_safe
 def terms(request: HttpRequest) -> HttpResponse:
     """Show the terms of sale, the right of withdrawal and what is kept about a customer."""
-    country = baskets.market_of(request).country
-    context = {"seller": markets.seller_in(country), "terms_version": settings.TERMS_VERSION}
+    seller = markets.seller_in(baskets.market_of(request).country)
+    context = {
+        "seller": seller,
+        "sections": agreed.sections(seller),
+        "terms_version": settings.TERMS_VERSION,
+    }
     return render(request, "storefront/terms.html", context)
 
 

@@ -8,11 +8,20 @@ from django.core.validators import RegexValidator
 from catalog.usage import CADENCES_DAYS, Method, UsageGuide
 from orders.carts import MAX_QUANTITY, Refill
 from orders.models.cart import interval_in_words
+from shop.characters import shows_nothing
 
 INTERVALS_WEEKS = [days // 7 for days in CADENCES_DAYS]
 INTERVAL_CHOICES = [(weeks, interval_in_words(weeks, "week")) for weeks in INTERVALS_WEEKS]
 USUAL_INTERVAL_WEEKS = 4
-ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line, without control characters.")
+
+
+def visible(text: str) -> None:
+    """Refuse characters of which none can be seen."""
+    if shows_nothing(text):
+        raise forms.ValidationError("This field is required.")
+
+
+ONE_LINE = (RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line, without control characters."), visible)
 
 
 class AddToCartForm(forms.Form):
@@ -44,6 +53,10 @@ class LineForm(forms.Form):
             unit, _, count = interval.partition(":")
             changes["refill"] = Refill(unit, int(count))
         return changes
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(label="Discount code", max_length=40, validators=ONE_LINE)
 
 
 class EstimateForm(forms.Form):
@@ -91,16 +104,18 @@ class CheckoutForm(forms.Form):
     ADDRESS = ("name", "company", "line1", "line2", "city", "region", "postal_code", "country", "phone")
 
     email = forms.EmailField(label="E-mail", max_length=254)
-    name = forms.CharField(label="Full name", max_length=120, validators=[ONE_LINE])
-    company = forms.CharField(label="Company", max_length=120, required=False, validators=[ONE_LINE])
-    line1 = forms.CharField(label="Address", max_length=200, validators=[ONE_LINE])
-    line2 = forms.CharField(label="Flat, building", max_length=200, required=False, validators=[ONE_LINE])
-    city = forms.CharField(label="Town or city", max_length=120, validators=[ONE_LINE])
-    region = forms.CharField(label="State", max_length=8, required=False, validators=[ONE_LINE])
-    postal_code = forms.CharField(label="Postcode", max_length=20, required=False, validators=[ONE_LINE])
+    name = forms.CharField(label="Full name", max_length=120, validators=ONE_LINE)
+    company = forms.CharField(label="Company", max_length=120, required=False, validators=ONE_LINE)
+    line1 = forms.CharField(label="Address", max_length=200, validators=ONE_LINE)
+    line2 = forms.CharField(label="Flat, building", max_length=200, required=False, validators=ONE_LINE)
+    city = forms.CharField(label="Town or city", max_length=120, validators=ONE_LINE)
+    region = forms.CharField(label="State", max_length=60, required=False, validators=ONE_LINE)
+    postal_code = forms.CharField(label="Postcode", max_length=20, required=False, validators=ONE_LINE)
     country = forms.ChoiceField(label="Country")
-    phone = forms.CharField(label="Phone", max_length=32, required=False, validators=[ONE_LINE])
-    shipping_method = forms.CharField(max_length=40, required=False, validators=[ONE_LINE])
+    phone = forms.CharField(label="Phone", max_length=32, required=False, validators=ONE_LINE)
+    shipping_method = forms.CharField(max_length=40, required=False, validators=ONE_LINE)
+    # The fingerprint of an address that looked odd, and is to be used as it is.
+    use_anyway = forms.CharField(max_length=64, required=False, validators=ONE_LINE)
     terms = forms.BooleanField(required=False)
     refill = forms.BooleanField(required=False)
     expected_total = forms.IntegerField(min_value=0, max_value=10**12)
@@ -120,7 +135,6 @@ class CheckoutForm(forms.Form):
     HINTS = {
         "email": "For your confirmation and what concerns this order. Nothing else.",
         "phone": "Only for the courier.",
-        "region": "Two letters, for the United States.",
     }
 
     def __init__(self, *args: Any, countries: list[tuple[str, str]], **kwargs: Any) -> None:
@@ -131,6 +145,10 @@ class CheckoutForm(forms.Form):
             field = self.fields[name]
             field.widget.attrs["autocomplete"] = token
             field.help_text = self.HINTS.get(name, "")
+
+    def ask_for_area(self, word: str) -> None:
+        """Call the region what its country calls it: state, province."""
+        self.fields["region"].label = word.capitalize()
 
     def address(self) -> dict[str, str]:
         """Return the address as far as it is valid."""

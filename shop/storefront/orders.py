@@ -8,8 +8,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from orders import addresses, checkout, settlement, stripe_gateway
-from orders.models import BillingCycle, Order, OrderEvent, Subscription
+from orders import addresses, checkout, reorder, settlement, stripe_gateway, supplies
+from orders.models import BillingCycle, Order, OrderEvent, Shipment, Subscription
 from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.storefront import baskets
@@ -20,6 +20,7 @@ REFRESH_S = 4
 TOLD = {
     "placed": "Order written. Your items are set aside while you pay.",
     "paid": "Payment received.",
+    "free": "Nothing was left to pay.",
     "declined": "The card was declined. Nothing was charged.",
     "reinstated": "Your payment arrived late; your items were still there, so the order stands.",
     "cancelled": "Order cancelled.",
@@ -27,6 +28,9 @@ TOLD = {
     "packed": "Packed.",
     "shipped": "Handed to the courier.",
     "delivered": "Delivered.",
+    "parcel_lost": "The parcel was lost on its way. We look after it.",
+    "packed_again": "Packed once more for the parcel that was lost.",
+    "address_changed": "Delivery address changed.",
 }
 
 
@@ -51,7 +55,10 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
         "shipping_address": addresses.lines(order.shipping_address),
         "billing_address": addresses.lines(order.billing_address),
         "timeline": _timeline(order),
+        "parcels": parcels_of(order),
         "refills": _refills(order),
+        "supplies": supplies.supplies_of(order),
+        "can_order_again": order.status != Order.Status.PENDING,
         "can_cancel": order.status == Order.Status.PENDING and not order.is_paid and state != "processing",
     }
     return render(request, "storefront/order.html", context)
@@ -70,6 +77,26 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
     except ShopError as error:
         messages.error(request, error.detail)
     return redirect("order", token=token)
+
+
+@require_POST
+def again(request: HttpRequest, token: str) -> HttpResponse:
+    """Put what the order held into the visitor's cart, beside what is in it, and show the cart."""
+    order, at = held_order(token), reading.now()
+    try:
+        done = reorder.order_again(
+            order, user=baskets.user_of(request), at=at, into=baskets.open_cart(request)
+        )
+    except ShopError as error:
+        messages.error(request, error.detail)
+        return redirect("order", token=token)
+    names = {line.sku: f"{line.product_name}, {line.variant_name}" for line in order.lines.all()}
+    for problem in done.left_out:
+        messages.warning(request, f"{names[problem.sku]}: {problem.detail}")
+    messages.success(request, "In your cart, at today's prices. Refills go on by themselves.")
+    response = redirect("cart")
+    baskets.remember(response, done.cart)
+    return response
 
 
 def _ask_stripe(order: Order) -> bool:
@@ -106,6 +133,12 @@ def _timeline(order: Order) -> list[dict[str, Any]]:
     events = OrderEvent.objects.filter(order=order).order_by("at", "pk")
     told = [(event, event.message if event.kind == "refund" else TOLD.get(event.kind)) for event in events]
     return [{"at": event.at, "words": words} for event, words in told if words]
+
+
+def parcels_of(order: Order) -> list[Shipment]:
+    """Return the parcels that have left, in that order, with their goods and batches."""
+    left = order.shipments.filter(status__in=Shipment.LEFT).order_by("dispatched_at", "pk")
+    return list(left.prefetch_related("lines__lot", "lines__variant__product"))
 
 
 def _refills(order: Order) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.storefront import cart, checkout, fixed, mails, orders, payment, products
+from shop.storefront import cart, checkout, codes, fixed, mails, orders, payment, products
 from shop.storefront.account.urls import urlpatterns as account_urls
 from shop.storefront.articles import article_urls
 
@@ -13,11 +13,14 @@ urlpatterns = [
     path("cart/add", cart.add, name="cart-add"),
     path("cart/lines/<int:line_id>", cart.change, name="cart-change"),
     path("cart/lines/<int:line_id>/remove", cart.remove, name="cart-remove"),
+    path("cart/code", codes.enter, name="cart-code"),
+    path("cart/code/remove", codes.remove, name="cart-code-remove"),
     path("country", cart.country, name="country"),
     path("checkout", checkout.show, name="checkout"),
     path("pay/<str:token>", payment.pay, name="pay"),
     path("o/<str:token>", orders.show, name="order"),
     path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
+    path("o/<str:token>/again", orders.again, name="order-again"),
     *article_urls,
     *account_urls,
     path("mails", mails.show, name="mails"),

@@ -1,8 +1,11 @@
 """Low stock is told once, and again only after it has been above."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from catalog import alerts, inventory
@@ -96,4 +99,25 @@ def test_stock_that_came_in_ends_the_alert():
     alerts.watch_stock(at=AT + HOUR)
 
     assert LowStockAlert.objects.get().ended_at == AT + HOUR
+    assert len(mails()) == 2
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_at_once_write_one_mail():
+    variant = make_variant(sku="FLK", stock=2, reorder_point=5)
+    start = threading.Barrier(4)
+
+    def sweep(number):
+        try:
+            start.wait(timeout=30)
+            return len(alerts.watch_stock(at=AT + timedelta(microseconds=number)))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        found = list(pool.map(sweep, range(4)))
+
+    assert sorted(found) == [0, 0, 0, 1]
+    assert LowStockAlert.objects.get().variant == variant
     assert len(mails()) == 2

@@ -113,6 +113,62 @@ def test_packing_takes_the_units_off_the_shelf_once():
     assert StockReservation.objects.get().status == "consumed"
 
 
+@pytest.mark.parametrize(("verb", "words"), [("recall", "recalled"), ("quarantine", "quarantine")])
+def test_a_lot_that_is_off_sale_cannot_be_chosen_for_a_parcel(verb, words):
+    variant = make_variant(stock=5)
+    chosen = put_in_stock(variant, 5)
+    sell("order:A", variant, 3)
+    getattr(inventory, verb)(chosen, cause="away", **STAFF)
+
+    with pytest.raises(inventory.LotNotOnSale, match=words), transaction.atomic():
+        inventory.consume("order:A", picks=[(variant.pk, chosen.pk, 3)], cause="shipment:1", at=AT)
+
+    assert counts(variant) == (5, 3)
+    assert not StockMovement.objects.filter(kind="consumed").exists()
+
+
+def test_a_lot_past_its_last_day_cannot_be_chosen_even_before_the_sweep_has_met_it():
+    variant = make_variant(stock=5, min_remaining_life_days=60)
+    chosen = put_in_stock(variant, 5, best_before_on=date(2027, 1, 31))
+    sell("order:A", variant, 3)
+    picks = [(variant.pk, chosen.pk, 3)]
+
+    with refused(inventory.LotTooOld):
+        inventory.consume("order:A", picks=picks, cause="shipment:1", at=AT.replace(month=12, day=3))
+    assert counts(variant) == (10, 3)
+    inventory.consume("order:A", picks=picks, cause="shipment:1", at=AT.replace(month=12, day=2))
+
+    assert counts(variant) == (7, 0)
+
+
+def test_ageing_takes_from_holds_first_and_leaves_paid_orders_whole():
+    variant = make_variant(stock=4, min_remaining_life_days=60)
+    put_in_stock(variant, 4, best_before_on=date(2027, 1, 31))
+    sell("order:old", variant, 3)
+    hold("order:paying", variant, 5)
+
+    taken = inventory.age_out(at=AT.replace(month=12, day=3))
+
+    assert (taken.holds, taken.short) == (["order:paying"], [])
+    assert counts(variant) == (4, 3)
+
+
+def test_an_order_in_part_packed_is_short_of_the_rest_only():
+    variant = make_variant(stock=2)
+    bad = put_in_stock(variant, 2)
+    sell("order:A", variant, 4)
+    first = variant.lots.order_by("pk").first()
+    inventory.consume("order:A", picks=[(variant.pk, first.pk, 2)], cause="shipment:1", at=AT)
+
+    taken = inventory.recall(bad, cause="r", **STAFF)
+
+    row = StockReservation.objects.get()
+    assert taken.short == ["order:A"]
+    assert list(inventory.gone_short(AT)) == [row]
+    assert (row.status, row.quantity, row.consumed) == ("short", 4, 2)
+    assert counts(variant) == (0, 0)
+
+
 def test_an_order_may_leave_in_two_parcels_and_the_rest_be_released():
     variant = make_variant(stock=10)
     sell("order:A", variant, 3)
@@ -239,6 +295,19 @@ def test_returned_units_that_staff_looked_at_are_sellable_at_once():
     inventory.restock(variant=variant, lot=lot, quantity=1, cause="return:1", sellable=True, at=AT)
 
     assert of_lot(lot) == ("released", 6, 6)
+
+
+def test_returned_units_of_a_recalled_lot_never_become_sellable():
+    variant = make_variant(stock=5)
+    lot = variant.lots.get()
+    stale = variant.lots.get()
+    inventory.recall(lot, cause="recall:1", **STAFF)
+
+    with refused(inventory.LotNotOnSale):
+        inventory.restock(variant=variant, lot=stale, quantity=1, cause="return:1", sellable=True, at=AT)
+    inventory.restock(variant=variant, lot=stale, quantity=1, cause="return:2", at=AT)
+
+    assert (of_lot(lot), counts(variant)) == (("recalled", 0, 6), (0, 0))
 
 
 def test_returned_units_that_turn_out_broken_leave_without_touching_the_shelf():

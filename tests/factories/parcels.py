@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+
 from catalog import inventory
 from catalog.models import Variant
 from orders import shipments
@@ -37,8 +39,9 @@ def allocate_line(line: OrderLine, *, at: datetime = AT) -> None:
     for row in rows:
         demand[row.variant_id] = demand.get(row.variant_id, 0) + row.quantity
     reference = line.order.stock_reference
-    inventory.reserve(reference=reference, quantities=demand, until=at + timedelta(minutes=15), at=at)
-    assert inventory.allocate(reference, at=at)
+    with transaction.atomic():
+        inventory.reserve(reference=reference, quantities=demand, until=at + timedelta(minutes=15), at=at)
+        assert inventory.allocate(reference, at=at)
 
 
 def takes_of(order: Order, *, at: datetime = AT) -> list[shipments.Take]:

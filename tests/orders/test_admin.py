@@ -10,12 +10,24 @@ from django.test import Client
 from django.urls import reverse
 
 from orders import sample_data
-from orders.models import Order, SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
+from orders.models import (
+    Order,
+    OrderLineComponent,
+    RecallNotice,
+    SellerIdentity,
+    Shipment,
+    ShipmentLine,
+    ShippingMethod,
+    ShippingRate,
+    ShippingZone,
+    TaxRate,
+)
 from shop.admin import EstimatingPaginator, site
 from shop.mail.models import OutboxMessage
 from shop.navigation import GROUPS
 from tests.factories.catalog import AT, make_variant
 from tests.factories.orders import (
+    HOME,
     make_cart,
     make_customer,
     make_dispute,
@@ -48,7 +60,19 @@ def full_shop(db: None) -> None:
         make_order(variant=variant)
         make_cart(variant=variant)
         make_event()
+        _parcel(order)
     _mails()
+
+
+def _parcel(order: Order) -> None:
+    """A packed parcel with one line, and its customer told about its lot: as rows alone."""
+    part = OrderLineComponent.objects.select_related("variant").get(line__order=order)
+    lot = part.variant.lots.get()
+    parcel = Shipment.objects.create(order=order, address=HOME, weight_g=2210, packed_at=AT)
+    ShipmentLine.objects.create(
+        shipment=parcel, component=part, variant=part.variant, sku=part.sku, lot=lot, quantity=2
+    )
+    RecallNotice.objects.create(lot=lot, email=order.email, units=2, created_at=AT)
 
 
 def _region(number: int) -> None:

@@ -205,16 +205,37 @@ def test_a_review_is_finished_with_what_was_found(desk: Client, staff: User) -> 
     assert (event.actor, event.message) == (staff, "Review finished: Wrong key for an hour, money is here.")
 
 
-def test_a_confirmation_goes_again_under_its_own_message_id(desk: Client, nudged: list[int]) -> None:
+def test_a_confirmation_goes_again_as_a_copy_with_a_name_on_it(
+    desk: Client, staff: User, nudged: list[int]
+) -> None:
     order = make_paid_order()
     mail = _mail(kind="order_confirmation", subject_key=f"order:{order.reference}", status="sent", sent_at=AT)
 
     press(desk, order, "send_confirmation")
 
-    before, mail = mail, OutboxMessage.objects.get()
-    assert (mail.status, mail.sent_at) == ("pending", None)
-    assert mail.message_id == before.message_id
-    assert nudged == [mail.pk]
+    copy = OutboxMessage.objects.get(copy_of=mail)
+    assert (copy.status, copy.occasion, copy.requested_by, copy.text) == (
+        "pending",
+        "copy-1",
+        staff,
+        mail.text,
+    )
+    assert copy.message_id != mail.message_id
+    assert nudged == [copy.pk]
+    assert order.events.get(kind="confirmation_resent").actor == staff
+    mail.refresh_from_db()
+    assert mail.status == "sent"
+
+
+def test_a_copy_that_waits_is_not_doubled_by_a_second_click(desk: Client, nudged: list[int]) -> None:
+    order = make_paid_order()
+    _mail(kind="order_confirmation", subject_key=f"order:{order.reference}", status="sent", sent_at=AT)
+    press(desk, order, "send_confirmation")
+
+    page = press(desk, order, "send_confirmation")
+
+    assert "on its way already" in page
+    assert OutboxMessage.objects.count() == 2
 
 
 def test_a_mail_that_waits_for_tomorrow_is_tried_now(desk: Client, nudged: list[int]) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from orders import payouts, reconciler, refunds
 from orders.models import Order, Payout, PayoutLine
-from orders.payouts.export import safe
+from shop.sheets import safe
 from tests.factories.catalog import make_variant
 from tests.stripe_side import StripeSide
 from tests.till import Till

@@ -37,7 +37,7 @@ def headers(row: dict[str, Any]) -> list[str]:
 def test_orders_ask_for_their_token_and_carts_for_nothing(document: dict[str, Any]) -> None:
     scheme = document["components"]["securitySchemes"]["OrderToken"]
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "Authorization")
-    for name in ("order_retrieve", "order_payment", "order_cancel", "order_refresh"):
+    for name in ("order_retrieve", "order_payment", "order_cancel", "order_refresh", "order_reorder"):
         assert operation(document, name)["security"] == [{"OrderToken": []}, {"cookieAuth": []}]
     for name in ("cart_create", "cart_retrieve", "cart_line_create", "cart_checkout"):
         assert {} in operation(document, name)["security"]
@@ -45,7 +45,7 @@ def test_orders_ask_for_their_token_and_carts_for_nothing(document: dict[str, An
 
 
 def test_what_moves_money_takes_an_idempotency_key(document: dict[str, Any]) -> None:
-    for name in ("cart_checkout", "order_payment", "order_cancel", "subscription_skip"):
+    for name in ("cart_checkout", "order_payment", "order_cancel", "order_reorder", "subscription_skip"):
         assert headers(operation(document, name)) == ["Idempotency-Key"], name
     for name in ("order_retrieve", "cart_create"):
         assert headers(operation(document, name)) == []

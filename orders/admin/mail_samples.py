@@ -1,0 +1,6 @@
+"""What the preview page of the mails shows of this app."""
+
+from orders.emails.samples import SAMPLES
+from shop.mail import preview
+
+preview.offer(SAMPLES)
