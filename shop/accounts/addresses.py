@@ -77,6 +77,12 @@ def find(user: User, address_id: int) -> Address:
     return address
 
 
+def default_in(user: User, country: str) -> dict[str, str]:
+    """Return the address that a user wants used first, if it is in this country; else nothing."""
+    row = Address.objects.filter(user=user, country=country, is_default=True).first()
+    return as_dict(row) if row is not None else {}
+
+
 def as_dict(address: Address) -> dict[str, str]:
     """Return an address in the shape that carts and orders keep."""
     return {name: getattr(address, name) for name in FIELDS}

@@ -3,12 +3,12 @@
 A page, or a button, that has no row fails: whoever adds one decides here whose it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -71,15 +71,22 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
 }
 
 _W, _S, _E, _M = "warehouse", "support", "editor", "manager"
-_EVERYONE = {_W, _S, _E, _M}
+_EVERYONE = frozenset({_W, _S, _E, _M})
+
+
+def _each(names: Iterable[str], may: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Several buttons that the same people may press."""
+    return {name: frozenset(may) for name in names}
+
+
 _EXPORT = {"export_selected", "export_csv", "export_xlsx"}
 
 # Every button: on a list (also for chosen rows) or on a record. Superusers may press all of them.
-BUTTONS: dict[str, dict[str, set[str]]] = {
+BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
     "catalog.ImportJob": {"apply_import": {_W, _M}, "download_file": {_W, _M}},
     "catalog.Lot": {
-        **dict.fromkeys(_EXPORT, {_W, _S, _M}),
-        **dict.fromkeys(
+        **_each(_EXPORT, {_W, _S, _M}),
+        **_each(
             (
                 "release_lots",
                 "quarantine_lots",
@@ -93,19 +100,19 @@ BUTTONS: dict[str, dict[str, set[str]]] = {
         ),
     },
     "catalog.Price": {
-        **dict.fromkeys({*_EXPORT, "all_prices"}, _EVERYONE),
+        **_each({*_EXPORT, "all_prices"}, _EVERYONE),
         "import_file": {_M},
         "withdraw_price": {_M},
     },
-    "catalog.Product": {**dict.fromkeys(_EXPORT, _EVERYONE), "import_file": {_M}},
-    "catalog.Variant": {**dict.fromkeys({*_EXPORT, "prices"}, _EVERYONE), "import_file": {_M}},
+    "catalog.Product": {**_each(_EXPORT, _EVERYONE), "import_file": {_M}},
+    "catalog.Variant": {**_each({*_EXPORT, "prices"}, _EVERYONE), "import_file": {_M}},
     "catalog.StockLevel": {
-        **dict.fromkeys(_EXPORT, {_W, _S, _M}),
-        **dict.fromkeys(("stocktake", "receive", "import_file", "count_sku", "receive_sku"), {_W, _M}),
+        **_each(_EXPORT, {_W, _S, _M}),
+        **_each(("stocktake", "receive", "import_file", "count_sku", "receive_sku"), {_W, _M}),
     },
     "catalog.StockReservation": {"find_stock_for": {_W, _M}, "find_stock": {_W, _M}},
     "content.Article": {
-        **dict.fromkeys(
+        **_each(
             (
                 "submit",
                 "sign_off",
@@ -127,7 +134,7 @@ BUTTONS: dict[str, dict[str, set[str]]] = {
     "orders.Order": {
         "pack_order": {_W, _M},
         "ask_stripe": {_W, _S, _M},
-        **dict.fromkeys(
+        **_each(
             ("change_address", "remove_pieces", "finish_review", "send_confirmation", "cancel_order"),
             {_S, _M},
         ),
@@ -135,15 +142,15 @@ BUTTONS: dict[str, dict[str, set[str]]] = {
         "refund_rest": {_S, _M},
     },
     "orders.Payout": {"download_csv": {_M}, "read_again": {_M}},
-    "orders.Shipment": dict.fromkeys(
+    "orders.Shipment": _each(
         ("dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again"), {_W, _M}
     ),
-    "orders.Subscription": dict.fromkeys(("pause", "resume", "skip", "cancel"), {_S, _M}),
+    "orders.Subscription": _each(("pause", "resume", "skip", "cancel"), {_S, _M}),
     "orders.WebhookEvent": {"work_off_again": {_M}},
 }
 
 # Pages of their own beside those of a record.
-OWN_PAGES: dict[str, set[str]] = {
+OWN_PAGES: Mapping[str, AbstractSet[str]] = {
     "admin:index": _EVERYONE,
     "admin:recall": {_W, _S, _M},
     "admin:mail_preview": _EVERYONE,
@@ -253,12 +260,8 @@ def urls_of(label: str) -> Iterator[tuple[str, str]]:
 
 def is_open(client: Client, url: str) -> bool:
     """Whether a request got past the guards. To the login is shut; back to the start (not there) is open."""
-    answer: HttpResponse
-    if url.startswith("POST "):
-        answer = client.post(url.removeprefix("POST "), {})
-    else:
-        answer = client.get(url)
-    return _let_in(answer)
+    path = url.removeprefix("POST ")
+    return _let_in(client.get(path) if path == url else client.post(path, {}))
 
 
 def can_press(client: Client, page: Any, name: str) -> bool:

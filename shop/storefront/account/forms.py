@@ -39,6 +39,7 @@ class AddressForm(forms.Form):
         for name in CheckoutForm.ADDRESS:
             self.fields[name] = example.fields[name]
         offer(self, "country", countries)
+        self.order_fields([*CheckoutForm.ADDRESS, "is_default"])
         self.fields["country"].widget.attrs.pop("data-submits", None)
 
     def address(self) -> dict[str, str]:
