@@ -9,8 +9,9 @@ from django.db.models import Sum
 from orders import attempts, lifecycle, stripe_gateway, units
 from orders.models import Dispute, Order, OrderLine, Payment, RefundLine, StripeRefund
 from orders.stripe_gateway import Mood, Refund
+from shop.accounts import roles
 from shop.accounts.models import User
-from shop.exceptions import Conflict, InvalidInput
+from shop.exceptions import Conflict, Forbidden, InvalidInput
 from shop.money import format_money, split_by_weight
 
 Status = StripeRefund.Status
@@ -24,6 +25,11 @@ class NothingToRefund(Conflict):
 class RefundedMeanwhile(Conflict):
     code = "refunded_meanwhile"
     title = "Something was refunded meanwhile"
+
+
+class AboveYourLimit(Forbidden):
+    code = "refund_above_limit"
+    title = "More than your role may refund"
 
 
 class RefundTooLarge(InvalidInput):
@@ -69,6 +75,7 @@ def request_refund(
     twice refunds once.
     :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
     :raises RefundedMeanwhile: if what is left is not what was expected.
+    :raises AboveYourLimit: if a member of staff asks for more of one order than their role allows.
     """
     order = Order.objects.select_for_update().get(pk=order.pk)
     payment = Payment.objects.select_for_update().get(order=order)
@@ -87,6 +94,7 @@ def request_refund(
             f"At most {format_money(left, payment.currency)} can be refunded.",
             fields={"amount": ["Between one minor unit and what is left."]},
         )
+    _check_limit(payment, wanted, actor)
     refund = StripeRefund.objects.create(
         payment=payment,
         amount=wanted,
@@ -114,6 +122,18 @@ def _send_no_more(order: Order, lines: Mapping[int, int], *, at: datetime) -> No
     dropped = {line_id: min(n, unsent.get(line_id, 0)) for line_id, n in lines.items()}
     if any(dropped.values()):
         units.cancel_units(order, {line_id: n for line_id, n in dropped.items() if n}, at=at)
+
+
+def _check_limit(payment: Payment, wanted: int, actor: User | None) -> None:
+    """Under the payment's lock. What this person refunded of the order before counts along."""
+    limit = roles.refund_limit(actor, payment.currency) if actor is not None and actor.is_staff else None
+    if actor is None or limit is None:
+        return
+    mine = payment.refunds.filter(requested_by=actor, status__in=StripeRefund.COUNTED)
+    done = mine.aggregate(sum=Sum("amount"))["sum"] or 0
+    if done + wanted > limit:
+        left = format_money(max(0, limit - done), payment.currency)
+        raise AboveYourLimit(f"You may refund {left} of this order. Ask somebody whose role may do more.")
 
 
 class RefundRefused(Conflict):

@@ -87,6 +87,8 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("orders.InvoiceSeries", "tag"),
         ("accounts.User", "badge"),
         ("auth.Group", "groups"),
+        ("accounts.RefundLimit", "price_check"),
+        ("history.Change", "manage_history"),
         ("orders.PaymentAttempt", "api"),
         ("orders.WebhookEvent", "webhook"),
     ),

@@ -49,6 +49,10 @@ class OrderButtons(ParcelButtons, paper.OrderPaper, ModelAdmin):
         """The rows are read-only; whoever may change orders may press the buttons."""
         return request.user.has_perm("orders.change_order")
 
+    def has_refund_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """How much is a matter of the role's limit, see `refunds.request_refund`."""
+        return request.user.has_perm("orders.add_striperefund")
+
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[UnfoldAction]:
         order = self.get_object(request, str(object_id))
         if order is None:
@@ -108,7 +112,7 @@ class OrderButtons(ParcelButtons, paper.OrderPaper, ModelAdmin):
         actor = staff(request)
         return act(self, request, order, OPEN, lambda _: opened(form, order, actor=actor), form=form)
 
-    @action(description="Everything that is left", icon="undo", permissions=["act"])
+    @action(description="Everything that is left", icon="undo", permissions=["refund"])
     def refund_rest(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = _order(object_id)
         form = RefundRestForm(request.POST or None, order=order)
@@ -125,7 +129,7 @@ class OrderButtons(ParcelButtons, paper.OrderPaper, ModelAdmin):
 
         return act(self, request, order, question, verb, form=form)
 
-    @action(description="An amount or some units", icon="undo", permissions=["act"])
+    @action(description="An amount or some units", icon="undo", permissions=["refund"])
     def refund_part(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = _order(object_id)
         form = RefundPartForm(request.POST or None, order=order)

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from orders.api import carts, documents, orders, withdrawals
+from orders.api import cards, carts, documents, orders, withdrawals
 
 urlpatterns = [
     path("carts", carts.CartListView.as_view(), name="cart-list"),
@@ -30,5 +30,9 @@ urlpatterns = [
         documents.OrderDocumentView.as_view(),
         name="order-document",
     ),
+    path("me/cart", cards.OwnCartView.as_view(), name="me-cart"),
+    path("me/cards", cards.CardListView.as_view(), name="me-cards"),
+    path("me/cards/confirm", cards.CardConfirmView.as_view(), name="me-card-confirm"),
+    path("me/cards/<str:card_id>", cards.CardView.as_view(), name="me-card"),
     path("", include("orders.api.subscription_urls")),
 ]

@@ -2,7 +2,7 @@
 
 from orders.models.books import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from orders.models.cart import Cart, CartLine
-from orders.models.customer import Consent, Customer, SavedCard
+from orders.models.customer import CardSetup, Consent, Customer, SavedCard
 from orders.models.discount import Discount, DiscountAmount, DiscountCode, OrderDiscount
 from orders.models.dispute import Dispute, FraudWarning
 from orders.models.goods_return import Return, ReturnFinding, ReturnLine, Withdrawal
@@ -16,6 +16,7 @@ from orders.models.subscription import BillingCycle, Deployment, Refill, RefillI
 
 __all__ = [
     "BillingCycle",
+    "CardSetup",
     "Cart",
     "CartLine",
     "Consent",

@@ -102,7 +102,7 @@ class CountryForm(forms.Form):
 
     def __init__(self, *args: Any, countries: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _offer(self, "country", countries)
+        offer(self, "country", countries)
 
 
 class CheckoutForm(forms.Form):
@@ -149,7 +149,7 @@ class CheckoutForm(forms.Form):
 
     def __init__(self, *args: Any, countries: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _offer(self, "country", countries)
+        offer(self, "country", countries)
         self.fields["country"].widget.attrs["data-submits"] = "update"
         for name, token in self.AUTOCOMPLETE.items():
             field = self.fields[name]
@@ -175,7 +175,8 @@ class CheckoutForm(forms.Form):
         return found
 
 
-def _offer(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
+def offer(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
+    """Give a choice field its choices."""
     field = form.fields[name]
     assert isinstance(field, forms.ChoiceField)
     field.choices = choices

@@ -15,6 +15,7 @@ from shop.storefront import (
     stock_requests,
     withdrawals,
 )
+from shop.storefront.account.urls import urlpatterns as account_urls
 from shop.storefront.articles import article_urls
 
 urlpatterns = [
@@ -41,6 +42,7 @@ urlpatterns = [
     path("withdraw/received/<str:token>", withdrawals.received, name="withdraw-received"),
     path("o/<str:token>/again", orders.again, name="order-again"),
     *article_urls,
+    *account_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
     path("favicon.ico", fixed.favicon, name="favicon"),
