@@ -8,7 +8,7 @@ LOCK = uv pip compile --universal --generate-hashes --python-version 3.11 --no-h
 SEED ?= 1
 RUNS ?= 500
 PROXY ?= own
-.PHONY: help prove-orders chaos-payments bench-webhooks bench-inventory bench-orders race-stock stripe-smoke run test manage web worker beat devstripe demo env stop format lock
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' Makefile)
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'

@@ -54,6 +54,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("catalog.RawLot", "grain"),
         ("catalog.StockReservation", "bookmark"),
         ("catalog.StockMovement", "swap_vert"),
+        ("catalog.StockRequest", "notifications"),
         ("catalog.ImportJob", "upload_file"),
     ),
     "Discounts": (
@@ -91,7 +92,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of the sidebar with the pages that this person may see."""
     pages = {model._meta.label: page for model, page in site._registry.items()}
-    groups = []
+    groups: list[dict[str, Any]] = []
     for title, records in GROUPS.items():
         items = [
             _item(label, icon)
@@ -100,14 +101,23 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if items:
             groups.append({"title": title, "separator": True, "items": items})
+    _mark_here(request, [item for group in groups for item in group["items"]])
     return groups
+
+
+def _mark_here(request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    """Mark the one page that this is: the address of a list begins those of its pages."""
+    links = [item["link"] for item in items if request.path.startswith(item["link"])]
+    here = max(links, key=len, default="")
+    for item in items:
+        item["active"] = item["link"] == here
 
 
 def _record(label: str) -> str:
     return PAGES[label][2] if label in PAGES else label
 
 
-def _item(label: str, icon: str) -> dict[str, str]:
+def _item(label: str, icon: str) -> dict[str, Any]:
     if label in PAGES:
         address, title, _ = PAGES[label]
         return {"title": title, "icon": icon, "link": reverse(address)}

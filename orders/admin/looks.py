@@ -78,6 +78,11 @@ def interval(count: int | None, unit: str | None) -> str:
     return interval_in_words(count, unit) or "once"
 
 
+def units(quantity: int, what: str) -> str:
+    """Return units of something, never broken between number and name: 2 × FLK-ORI-1000."""
+    return f"{quantity}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{what}"
+
+
 def weight(grams: int) -> str:
     """Return a weight as it is read on the scales: 1.2 kg."""
     return f"{grams / 1000:.2f}\N{NO-BREAK SPACE}kg"

@@ -18,7 +18,18 @@ from orders.admin.books import order_link
 from orders.admin.order_buttons import staff
 from orders.admin.parcel_forms import LabelForm
 from orders.models import Shipment
-from shop.admin import Question, ReadOnlyAdmin, ReasonForm, Table, act, on_day, register, site, time_column
+from shop.admin import (
+    Question,
+    ReadOnlyAdmin,
+    ReasonForm,
+    Table,
+    act,
+    badges,
+    on_day,
+    register,
+    site,
+    time_column,
+)
 from shop.clock import reading
 from shop.money import format_money
 
@@ -40,12 +51,12 @@ class ShipmentAdmin(ReadOnlyAdmin):
     }
     search_help_text = "The beginning of a parcel's or an order's reference, or of a tracking number"
     fields = (
-        ("status_badge", "order_column", "replaces_column"), ("packed", "packed_by"),
+        ("state", "order_column", "replaces_column"), ("packed", "packed_by"),
         ("dispatched", "dispatched_by", "closed"), ("carrier", "service"), ("tracking_number", "follow"),
         ("ship_to", "weight"),
     )  # fmt: skip
     readonly_fields = (
-        "status_badge", "order_column", "replaces_column", "packed", "dispatched", "closed", "follow",
+        "state", "order_column", "replaces_column", "packed", "dispatched", "closed", "follow",
         "ship_to", "weight",
     )  # fmt: skip
     actions_detail = (
@@ -84,6 +95,10 @@ class ShipmentAdmin(ReadOnlyAdmin):
     @display(description="status", ordering="status", label=looks.PARCEL)
     def status_badge(self, shipment: Shipment) -> str:
         return shipment.status
+
+    @admin.display(description="status")
+    def state(self, shipment: Shipment) -> SafeString:
+        return badges((shipment.status, looks.PARCEL[shipment.status]))
 
     @admin.display(description="order")
     def order_column(self, shipment: Shipment) -> SafeString | str:

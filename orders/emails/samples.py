@@ -156,7 +156,7 @@ def subscription() -> Subscription:
 
 def _parcel() -> Shipment:
     box = Shipment(
-        pk=_NO_ROW, reference="S-7QX2M9KA", order=order(), address=HOME, carrier="Royal Mail",
+        pk=_NO_ROW, reference="P-7QX2M9KA", order=order(), address=HOME, carrier="Royal Mail",
         tracking_number="QX123456785GB", tracking_url="https://www.royalmail.com/track-your-item",
         weight_g=2300, status=Shipment.Status.DISPATCHED, packed_at=AT, dispatched_at=AT,
     )  # fmt: skip
@@ -179,6 +179,14 @@ def _recall() -> Letter:
         subject_key="lot:sample",
         occasion="sample",
     )
+
+
+def _recall() -> Letter:
+    oil, box = _oil(), Shipment(pk=_NO_ROW, reference="P-7QX2M9KA", order=order(), address=HOME)
+    lot = Lot(pk=_NO_ROW, variant=oil, code="O2610C", best_before_on=date(2028, 10, 31))
+    line = ShipmentLine(shipment=box, variant=oil, sku=oil.sku, lot=lot, quantity=1)
+    reason = "The pump of this batch can leak. Please stop using the bottle and keep it upright."
+    return parcels.recall_notice([line], reason=reason, subject_key="lot:0", occasion="")
 
 
 def _refund() -> Letter:

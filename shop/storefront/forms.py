@@ -86,6 +86,11 @@ class EstimateForm(forms.Form):
         return Method(chosen) if chosen else None
 
 
+class StockRequestForm(forms.Form):
+    sku = forms.CharField(max_length=32)
+    email = forms.EmailField(max_length=254)
+
+
 class CountryForm(forms.Form):
     country = forms.ChoiceField(label="Country")
     next = forms.CharField(required=False, max_length=300)

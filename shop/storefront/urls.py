@@ -2,12 +2,27 @@
 
 from django.urls import path
 
-from shop.storefront import cart, checkout, codes, fixed, mails, orders, payment, products
+from shop.storefront import (
+    cart,
+    checkout,
+    codes,
+    fixed,
+    mails,
+    orders,
+    payment,
+    products,
+    searching,
+    stock_requests,
+)
 from shop.storefront.articles import article_urls
 
 urlpatterns = [
     path("", products.product_list, name="product-list"),
     path("products/<slug:slug>", products.product_detail, name="product"),
+    path("search", searching.show, name="search-page"),
+    path("back-in-stock", stock_requests.ask, name="stock-request-ask"),
+    path("back-in-stock/<str:token>", stock_requests.confirm, name="stock-request-confirm"),
+    path("back-in-stock/<str:token>/stop", stock_requests.stop, name="stock-request-stop"),
     path("cart", cart.show, name="cart"),
     path("cart/add", cart.add, name="cart-add"),
     path("cart/lines/<int:line_id>", cart.change, name="cart-change"),

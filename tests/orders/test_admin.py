@@ -12,6 +12,7 @@ from django.urls import reverse
 from orders import sample_data
 from orders.models import (
     Order,
+    OrderDiscount,
     OrderLineComponent,
     RecallNotice,
     SellerIdentity,
@@ -26,6 +27,7 @@ from shop.admin import EstimatingPaginator, site
 from shop.mail.models import OutboxMessage
 from shop.navigation import GROUPS
 from tests.factories.catalog import AT, make_variant
+from tests.factories.discounts import make_discount
 from tests.factories.orders import (
     HOME,
     make_cart,
@@ -61,7 +63,16 @@ def full_shop(db: None) -> None:
         make_cart(variant=variant)
         make_event()
         _parcel(order)
+        _discount(number, order)
     _mails()
+
+
+def _discount(number: int, order: Order) -> None:
+    discount = make_discount(code=f"CODE{number}", off={"GBP": 100})
+    OrderDiscount.objects.create(
+        order=order, position=1, discount=discount, discount_code=discount.codes.get(), label="-", amount=100,
+        customer_key=str(number), taken_at=AT,
+    )  # fmt: skip
 
 
 def _parcel(order: Order) -> None:

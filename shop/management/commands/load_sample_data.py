@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 import catalog.sample_data
 import content.sample_data
 import orders.sample_data
+from catalog import sample_pictures
 from catalog.models import Product
 from shop.accounts.models import User
 from shop.clock import reading
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             return
         at = reading.now()
         catalog.sample_data.load(at=at)
+        sample_pictures.load()
         orders.sample_data.load(at=at)
         content.sample_data.load(at=at)
         if not User.objects.filter(email=DEMO_STAFF_EMAIL).exists():
