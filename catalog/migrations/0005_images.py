@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('original', models.FileField(max_length=120, storage=shop.images.models.originals, upload_to=shop.images.models.unguessable_name, verbose_name='file')),
                 ('alt', models.CharField(help_text='Read out to those who do not see it; no claims.', max_length=200, verbose_name='what it shows')),
-                ('position', models.PositiveSmallIntegerField(default=0)),
+                ('position', models.PositiveSmallIntegerField(default=1000)),
                 ('state', models.CharField(choices=[('waiting', 'being prepared'), ('ready', 'Ready'), ('failed', 'Failed')], default='waiting', editable=False, max_length=8)),
                 ('renditions', models.JSONField(default=list, editable=False)),
                 ('problem', models.CharField(blank=True, editable=False, max_length=200)),

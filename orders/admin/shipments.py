@@ -16,6 +16,7 @@ from orders import shipments
 from orders.admin import desk, looks, packing, warehouse
 from orders.admin.books import order_link
 from orders.admin.order_buttons import staff
+from orders.admin.paper import ParcelPaper
 from orders.admin.parcel_forms import LabelForm
 from orders.models import Shipment
 from shop.admin import (
@@ -37,7 +38,7 @@ Status = Shipment.Status
 
 
 @register(Shipment)
-class ShipmentAdmin(ReadOnlyAdmin):
+class ShipmentAdmin(ParcelPaper, ReadOnlyAdmin):
     list_display = (
         "reference", "status_badge", "order_column", "goes_to", "carrier", "tracking_number", "packed",
         "dispatched",
@@ -60,7 +61,7 @@ class ShipmentAdmin(ReadOnlyAdmin):
         "ship_to", "weight",
     )  # fmt: skip
     actions_detail = (
-        "dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again",
+        "dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again", "slip",
     )  # fmt: skip
 
     packed = time_column("packed_at", "packed")
@@ -222,7 +223,7 @@ def _possible(shipment: Shipment) -> set[str]:
         Status.DELIVERED: {"bring_back"},
         Status.LOST: {"deliver", "bring_back"},
     }
-    found = set(by_status.get(Status(shipment.status), ()))
+    found = {"slip", *by_status.get(Status(shipment.status), ())}
     if shipment.status == Status.PACKED and not shipment.order.may_ship:
         found.remove("dispatch")
     again = shipment.replacements.exclude(status=Status.UNPACKED).exists()

@@ -5,6 +5,8 @@ from orders.models.cart import Cart, CartLine
 from orders.models.customer import Consent, Customer, SavedCard
 from orders.models.discount import Discount, DiscountAmount, DiscountCode, OrderDiscount
 from orders.models.dispute import Dispute, FraudWarning
+from orders.models.goods_return import Return, ReturnFinding, ReturnLine, Withdrawal
+from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
 from orders.models.recall import RecallNotice
@@ -24,6 +26,8 @@ __all__ = [
     "DiscountCode",
     "Dispute",
     "FraudWarning",
+    "Invoice",
+    "InvoiceSeries",
     "Order",
     "OrderDiscount",
     "OrderEvent",
@@ -39,6 +43,9 @@ __all__ = [
     "Refill",
     "RefillItem",
     "RefundLine",
+    "Return",
+    "ReturnFinding",
+    "ReturnLine",
     "SavedCard",
     "SellerIdentity",
     "Shipment",
@@ -50,4 +57,5 @@ __all__ = [
     "Subscription",
     "TaxRate",
     "WebhookEvent",
+    "Withdrawal",
 ]

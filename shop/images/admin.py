@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.forms.models import BaseInlineFormSet
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from shop.admin import badges
@@ -22,6 +23,13 @@ from shop.wake import wake
 STATE_COLOURS = {"waiting": "info", "ready": "success", "failed": "danger"}
 
 
+class KeptFile(forms.Widget):
+    """Stands where a file was given before: nothing to choose, nothing to load."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        return format_html('<span class="text-sm">{}</span>', "kept as it came")
+
+
 class PictureForm(forms.ModelForm):
     """A file is given once: another picture is another row."""
 
@@ -29,7 +37,7 @@ class PictureForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["original"].disabled = True
-            self.fields["original"].widget = forms.HiddenInput()
+            self.fields["original"].widget = KeptFile()
         else:
             self.fields["original"].widget.attrs["accept"] = ".jpg,.jpeg,.png,.webp"
 
@@ -53,6 +61,10 @@ class PictureFormSet(BaseInlineFormSet):
     """Saving wakes the worker that draws the files; deleting throws the files away."""
 
     task: ClassVar[Task]
+
+    def is_multipart(self) -> bool:
+        # Django looks at the first form only, and that of a kept file takes no other.
+        return True
 
     def save_new(self, form: Any, commit: bool = True) -> Any:
         saved = super().save_new(form, commit=commit)

@@ -34,7 +34,8 @@ class Picture(models.Model):
     alt = models.CharField(
         "what it shows", max_length=200, help_text="Read out to those who do not see it; no claims."
     )
-    position = models.PositiveSmallIntegerField(default=0)
+    # New ones come last until somebody drags them.
+    position = models.PositiveSmallIntegerField(default=1000)
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING, editable=False)
     renditions = models.JSONField(default=list, editable=False)
     problem = models.CharField(max_length=200, blank=True, editable=False)

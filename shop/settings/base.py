@@ -235,6 +235,8 @@ LIMITS = {
     "payment_per_order": (10, 3600),
     "declines_per_ip": (10, 3600),
     "declines_per_order": (5, 3600),
+    "withdrawals_per_ip": (20, 3600),
+    "withdrawals_per_email": (10, 3600),
     "codes_per_ip": (30, 3600),
     "codes_per_cart": (15, 3600),
 }
@@ -293,6 +295,7 @@ SPECTACULAR_SETTINGS = {
         "PaymentStatus": "orders.models.Order.PaymentStatus",
         "FulfilmentStatus": "orders.models.Order.FulfilmentStatus",
         "SubscriptionStatus": "orders.models.Subscription.Status",
+        "DocumentKind": "orders.models.InvoiceSeries.Kind",
         "RefillStatus": "orders.models.Refill.Status",
         "RefillUnit": "orders.models.cart.RefillUnit",
         "ProductKind": "catalog.models.Product.Kind",

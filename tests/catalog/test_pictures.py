@@ -66,6 +66,22 @@ def test_an_upload_is_kept_private_under_a_name_of_ours_and_drawn_by_a_worker(ad
     ]  # fmt: skip
 
 
+def test_a_second_picture_can_be_sent_beside_a_kept_one(admin_client: Any) -> None:
+    product = make_variant().product
+    kept = with_picture(product)
+    page = admin_client.get(reverse("admin:catalog_product_change", args=[product.pk])).content.decode()
+    assert 'enctype="multipart/form-data"' in page
+    assert kept.original.name not in page
+
+    more = pictures.upload(pictures.picture("PNG"), "b.png", "image/png")
+    second = {"images-1-original": more, "images-1-alt": "The back", "images-1-position": 0}
+    answer = send(admin_client, product, **second, **{"images-TOTAL_FORMS": 2})
+
+    assert answer.status_code == 302, answer.context["errors"]
+    assert [row.alt for row in product.images.all()] == ["The back", "A pouch"]
+    assert product.images.get(alt="A pouch").original.name == kept.original.name
+
+
 @pytest.mark.parametrize(
     ("file", "words"),
     [
