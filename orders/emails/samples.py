@@ -154,7 +154,7 @@ def subscription() -> Subscription:
     )  # fmt: skip
 
 
-def _shipped() -> Letter:
+def _box() -> Shipment:
     box = Shipment(
         pk=NO_ROW, reference="S-7QX2M9KA", order=order(), address=HOME, carrier="Royal Mail",
         tracking_number="QX123456785GB", tracking_url="https://www.royalmail.com/track-your-item",
@@ -169,7 +169,13 @@ def _shipped() -> Letter:
         ShipmentLine(shipment=box, variant=flakes, sku=flakes.sku, lot=lots[0], quantity=2),
         ShipmentLine(shipment=box, variant=oil, sku=oil.sku, lot=lots[1], quantity=1),
     ]
-    return parcels.shipped(with_rows(box, lines=lines))
+    return with_rows(box, lines=lines)
+
+
+def _recall() -> Letter:
+    lines = list(_box().lines.all())
+    reason = "The print on the pouch names the wrong weight."
+    return parcels.recall_notice(lines[:1], reason=reason, subject_key="lot:sample", occasion="sample")
 
 
 def _refund() -> Letter:
@@ -211,13 +217,14 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "order_confirmation": lambda: order_mails.order_confirmation(order()),
     "paid_too_late": lambda: order_mails.paid_too_late(order()),
     "payment_failed": lambda: order_mails.payment_failed(order()),
+    "recall": _recall,
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
     "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill()),
     "refill_paid": lambda: refills.refill_paid(refill()),
     "refill_stopped": lambda: refills.refill_stopped(refill()),
     "refill_upcoming": lambda: refills.refill_upcoming(refill(), shipping=395, tax=265),
     "refund": _refund,
-    "shipped": _shipped,
+    "shipped": lambda: parcels.shipped(_box()),
     "staff_books": _books,
     "staff_dispute": _dispute,
     "staff_fraud_warning": _warning,
