@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from orders import invoices, links, paper
 from orders.models import Invoice, Order
 from orders.paper import typesetting
 from shop.accounts.models import User
-from tests.factories.catalog import AT, make_bundle, make_oil, make_variant
+from tests.factories.catalog import AT, make_bundle, make_oil, make_variant, put_in_stock
 from tests.factories.orders import HOME, make_paid_order, make_refund
+from tests.factories.parcels import make_allocated_order, pack
 
 pytestmark = pytest.mark.django_db
 
@@ -244,3 +246,21 @@ def test_staff_without_a_view_permission_see_no_paper(regions: None) -> None:
     ]
 
     assert [desk.get(page).status_code for page in pages] == [403] * 3
+
+
+def test_a_parcels_slip_names_the_lot_of_each_unit(sheets: list[Any]) -> None:
+    variant = make_variant(stock=0)
+    put_in_stock(variant, 1, best_before_on=date(2028, 1, 31), code="EARLY")
+    put_in_stock(variant, 5, best_before_on=date(2029, 9, 30), code="LATE")
+    shipment = pack(make_allocated_order(variant=variant, units=3))
+
+    first, second = paper.parcel_slip_pdf(shipment), paper.parcel_slip_pdf(shipment)
+
+    assert first == second
+    (row,) = sheets[0]["rows"]
+    assert (row["quantity"], row["lots"], row["dates"]) == (
+        "3",
+        ["1 × EARLY", "2 × LATE"],
+        ["01/2028", "09/2029"],
+    )
+    assert ["Parcel", shipment.reference] in sheets[0]["facts"]
