@@ -1,0 +1,44 @@
+"""How one of the seven sends a request: in a browser with its cookies and CSRF token, or in an app."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.test import Client
+
+from tests.policy.world import CSRF, World
+
+
+@dataclass
+class Caller:
+    """One person with one kind of client; each has a client of their own, new for every cell."""
+
+    world: World
+    person: str
+    kind: str = "browser"
+    client: Client | None = None
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Send a request about this API; return Django's response."""
+        if self.client is None:
+            self.client = self.world.browser(self.person if self.kind == "browser" else "stranger")
+        proof = {"X-CSRFToken": CSRF}
+        if self.kind == "app":
+            self.client.cookies.clear()
+            token = self.world.tokens.get(self.person, "")
+            proof = {"X-Session-Token": token} if token else {}
+        return self.client.generic(
+            method,
+            f"/api/v1/{path}",
+            data=b"" if body is None else json.dumps(body).encode(),
+            content_type="application/json",
+            headers={**proof, **headers},
+        )
+
+    def auth(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request about the account's own operations."""
+        return self.send(method, f"auth/{self.kind}/{path}", body)
+
+    @property
+    def is_signed_in(self) -> bool:
+        return self.person in self.world.users
