@@ -170,7 +170,8 @@ class OrderCancelView(APIView):
     def _cancel(self, request: Request, order: Order, reason: str) -> Response:
         at = reading.now()
         if order.is_paid:
-            refund = cancellation.cancel_paid(order, reason=reason, actor=user_of(request), at=at)
+            user = user_of(request)
+            refund = cancellation.cancel_paid(order, reason=reason, actor=user, by_holder=True, at=at)
             if refund is not None:
                 tasks.wake(tasks.send_refund, refund.pk)
         else:

@@ -51,6 +51,16 @@ def _reset(caller: Caller) -> Any:
     return caller.auth("POST", "password/reset", {"key": key, "password": NEW_PASSWORD})
 
 
+def _known_again(ask: Ask) -> Ask:
+    """As somebody who has just given the password once more."""
+
+    def asked(caller: Caller) -> Any:
+        caller.auth("POST", "reauthenticate", {"password": PASSWORD})
+        return ask(caller)
+
+    return asked
+
+
 def _drop_change(caller: Caller) -> Any:
     caller.auth("POST", "email", {"email": "new@buyer.example"})
     return caller.auth("DELETE", "email", {"email": "new@buyer.example"})
@@ -86,9 +96,10 @@ def _second_step(caller: Caller) -> Any:
 
 
 def _with_app(ask: Ask) -> Ask:
-    """As somebody who has set up an authenticator app."""
+    """As somebody who has set up an authenticator app and has just given the password once more."""
 
     def asked(caller: Caller) -> Any:
+        caller.auth("POST", "reauthenticate", {"password": PASSWORD})
         if caller.is_signed_in:
             TOTP.activate(caller.world.users[caller.person], SECRET)
         return ask(caller)
@@ -116,8 +127,8 @@ ASKS: dict[str, Ask] = {
     ),
     "auth_reauthenticate": _send("POST", "reauthenticate", {"password": PASSWORD}),
     "auth_email_list": _send("GET", "email"),
-    "auth_email_change": _send("POST", "email", {"email": "new@buyer.example"}),
-    "auth_email_drop": _drop_change,
+    "auth_email_change": _known_again(_send("POST", "email", {"email": "new@buyer.example"})),
+    "auth_email_drop": _known_again(_drop_change),
     "auth_sessions": _send("GET", "sessions"),
     "auth_sessions_end": _end_own,
     "auth_sessions_end.theirs": _end_owners,
@@ -125,7 +136,7 @@ ASKS: dict[str, Ask] = {
     "auth_code_again": _with_app(lambda caller: caller.auth("POST", "2fa/reauthenticate", {"code": code()})),
     "auth_authenticators": _send("GET", "authenticators"),
     "auth_totp": _with_app(_send("GET", "authenticators/totp")),
-    "auth_totp_set": _set_up,
+    "auth_totp_set": _known_again(_set_up),
     "auth_totp_drop": _with_app(_send("DELETE", "authenticators/totp")),
     "auth_recovery_codes": _with_app(_send("POST", "authenticators/recovery-codes")),
 }

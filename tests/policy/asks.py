@@ -185,7 +185,9 @@ ASKS: dict[str, Ask] = {
     "me_retrieve": _get("me"),
     "me_change": lambda caller: caller.send("PATCH", "me", {"name": "A New Name"}),
     "me_addresses": _get("me/addresses"),
-    "me_address_create": lambda caller: caller.send("POST", "me/addresses", {**ADDRESS, "name": "Me"}),
+    "me_address_create": lambda caller: caller.send(
+        "POST", "me/addresses", {**ADDRESS, "name": "Me", "line1": "1 My Way"}
+    ),
     "me_address_retrieve": _address("GET"),
     "me_address_change": _address("PATCH", {"city": "York"}),
     "me_address_remove": _address("DELETE"),

@@ -17,12 +17,13 @@ class Caller:
     person: str
     kind: str = "browser"
     client: Client | None = None
+    csrf: str = CSRF
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Send a request about this API; return Django's response."""
         if self.client is None:
             self.client = self.world.browser(self.person if self.kind == "browser" else "stranger")
-        proof = {"X-CSRFToken": CSRF}
+        proof = {"X-CSRFToken": self.csrf}
         if self.kind == "app":
             self.client.cookies.clear()
             token = self.world.tokens.get(self.person, "")

@@ -6,7 +6,7 @@ roles are signed in as themselves: their work is in the admin, and the API gives
 
 200 201 202 204  done              401  sign in first
 404              not there for you, in the words for what is nowhere
-409              signed in already, or nothing of the kind is pending
+409              signed in already                     (auth_code: 401, no sign-in is half done)
 
 A name with a dot is the same operation with another proof:
   .token    with the OrderToken of that order: whoever holds it holds the order
@@ -116,7 +116,7 @@ auth_email_drop                            401    200   200     200      200    
 auth_sessions                              401    200   200     200      200    200     200
 auth_sessions_end                          401    200   200     200      200    200     200
 auth_sessions_end.theirs                   401    400   204     400      400    400     400
-auth_code                                  200    409   409     409      409    409     409
+auth_code                                  200    401   401     401      401    401     401
 auth_code_again                            401    200   200     200      200    200     200
 auth_authenticators                        401    200   200     200      200    200     200
 auth_totp                                  401    200   200     200      200    200     200

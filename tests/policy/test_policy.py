@@ -15,6 +15,8 @@ from tests.stripe_side import StripeSide
 
 # Whoever has the id of a cart or the token of an order is meant to read what it holds.
 BEARERS = ("cart_", "order_")
+# They look at no session, so a foreign page gains nothing by sending one along.
+WITHOUT_SESSION = {"back_in_stock_create", "refill_estimate"}
 KINDS = {"auth_": ("browser", "app")}
 
 
@@ -76,8 +78,32 @@ def test_who_may(world: World, name: str) -> None:
         for kind in kinds_of(name)
         for person, status in zip(PEOPLE, rows()[name], strict=True)
     }
-    assert {cell: status for cell, status in said.items() if status != wanted[cell]} == {}
+    wrong = {cell: (status, wanted[cell]) for cell, status in said.items() if status != wanted[cell]}
+    assert not wrong, f"(said, wanted): {wrong}"
     assert leaks == []
+
+
+@pytest.mark.django_db
+def test_a_session_writes_nothing_without_the_csrf_token(world: World) -> None:
+    said = {}
+    for name in sorted(writes() - WITHOUT_SESSION):
+        with undone():
+            answer = ASKS[name](Caller(world, "owner", csrf="x" * 32))
+        said[name] = (answer.status_code, answer.headers["Content-Type"])
+
+    assert len(said) > 35
+    assert {name: row for name, row in said.items() if row != (403, "application/problem+json")} == {}
+
+
+def writes() -> set[str]:
+    """Return the operations that are no reading."""
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    return {
+        row["operationId"]
+        for path in document["paths"].values()
+        for method, row in path.items()
+        if method != "get"
+    }
 
 
 def _leaks(name: str, person: str, answer: Any) -> bool:
