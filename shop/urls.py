@@ -7,6 +7,7 @@ from orders.webhooks import stripe_webhook
 from shop import health
 from shop.admin import site
 
+handler400 = "shop.storefront.errors.bad_request"
 handler404 = "shop.storefront.errors.not_found"
 handler500 = "shop.storefront.errors.server_error"
 

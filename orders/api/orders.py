@@ -136,6 +136,7 @@ class OrderPaymentView(APIView):
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
+        read_body(request, schemas.NothingSerializer)
         return run_once(request, caller=f"order:{order.pk}", work=lambda: self._pay(request, order))
 
     def _pay(self, request: Request, order: Order) -> Response:
@@ -196,6 +197,7 @@ class OrderReorderView(APIView):
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
+        read_body(request, schemas.NothingSerializer)
         return run_once(request, caller=f"order:{order.pk}", work=lambda: self._reorder(request, order))
 
     def _reorder(self, request: Request, order: Order) -> Response:
@@ -218,6 +220,7 @@ class OrderRefreshView(APIView):
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
+        read_body(request, schemas.NothingSerializer)
         at = reading.now()
         if not order.is_paid:
             intent = payments.read_intent(order.payment, mood=stripe_gateway.TILL, at=at)

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from orders.api.schemas import AddressSerializer, RefillSerializer
+from orders.api.schemas import AddressSerializer, NothingSerializer, RefillSerializer
 from orders.models import BillingCycle, Refill, SavedCard, Subscription
 from orders.models.cart import RefillUnit
 from shop.api.fields import MoneySerializer, StrictCharField, StrictIntegerField, StrictSerializer, money
@@ -14,10 +14,6 @@ class ListQuery(serializers.Serializer):
     """Query parameters: `read_query` refuses those that are not named here."""
 
     status = serializers.ChoiceField(choices=Subscription.Status.choices, required=False)
-
-
-class NothingSerializer(StrictSerializer):
-    """An empty body."""
 
 
 class PauseSerializer(StrictSerializer):

@@ -1,17 +1,14 @@
 """The whole policy table, each cell a real request: none wrongly open, wrongly shut or undecided."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
 from drf_spectacular.generators import SchemaGenerator
 
 from tests.policy.asks import ASKS
 from tests.policy.callers import Caller
 from tests.policy.table import TABLE
-from tests.policy.world import PEOPLE, SECRETS, World, build, undone
-from tests.stripe_side import StripeSide
+from tests.policy.world import PEOPLE, SECRETS, World, undone
 
 # Whoever has the id of a cart or the token of an order is meant to read what it holds.
 BEARERS = ("cart_", "order_")
@@ -31,18 +28,6 @@ def rows() -> dict[str, tuple[int, ...]]:
 def kinds_of(name: str) -> tuple[str, ...]:
     """Return the kinds of client that an operation is for: the account's own have both."""
     return next((kinds for start, kinds in KINDS.items() if name.startswith(start)), ("browser",))
-
-
-@pytest.fixture(scope="module")
-def world(django_db_setup: None, django_db_blocker: Any, stripe_url: str) -> Iterator[World]:
-    """One world for the whole table, in a transaction that never commits."""
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("django.conf.settings.STRIPE_API_BASE", stripe_url)
-        outer = transaction.atomic()
-        outer._from_testcase = True  # type: ignore[attr-defined] # as TestCase does: inner ones may be durable
-        with outer:
-            yield build(StripeSide(stripe_url))
-            transaction.set_rollback(True)
 
 
 def test_every_operation_has_a_row_and_every_row_an_operation() -> None:

@@ -99,11 +99,15 @@ def _body_of(call: Call, request: HttpRequest) -> Mapping[str, Any]:
 
     :raises InvalidInput: naming each field that is missing, unknown or wrong.
     """
-    raw = request.body
-    if len(raw) > settings.API_MAX_BODY_BYTES:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit() and len(length) < 12):
+        raise ParseError("Content-Length is no number.")
+    if int(length) > settings.API_MAX_BODY_BYTES:
         raise TooLarge(f"At most {settings.API_MAX_BODY_BYTES // 1024} KiB.")
-    if raw and request.content_type != "application/json":
+    # Before the body is touched: the check for the CSRF token has read a form's body away.
+    if int(length) and request.content_type != "application/json":
         raise UnsupportedMediaType(request.content_type or "")
+    raw = request.body
     body = parse_strict(raw) if raw else {}
     if not isinstance(body, dict):
         raise ParseError("Send a JSON object.")
