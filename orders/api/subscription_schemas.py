@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from orders.api.schemas import AddressSerializer, NothingSerializer, RefillSerializer
+from orders.api.schemas import AddressSerializer, RefillSerializer
 from orders.models import BillingCycle, Refill, SavedCard, Subscription
 from orders.models.cart import RefillUnit
 from shop.api.fields import MoneySerializer, StrictCharField, StrictIntegerField, StrictSerializer, money

@@ -92,6 +92,6 @@ def contents() -> dict[str, Any]:
             if table in NOT_COUNTED:
                 continue
             name = connection.ops.quote_name(table)
-            cursor.execute(f"SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {name} t")  # noqa: S608
+            cursor.execute(f"SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {name} t")
             found[table] = cursor.fetchone()
     return found
