@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.db.models import Sum
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from catalog.models import Price, Variant
@@ -121,6 +121,7 @@ def _place(basket: Basket, goods: list[Variant]) -> tuple[Order, Any] | None:
         )  # fmt: skip
     at = AT if basket.with_automatic else AT - timedelta(days=5)
     found = carts.view(cart, at=at)
+    event("refused" if found.problems else "ordered")
     if found.problems:
         assert {problem.code for problem in found.problems} <= RIGHTLY_REFUSED
         return None
