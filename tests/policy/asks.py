@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from catalog.models import Variant
-from orders.models import CartLine, Order
+from orders.models import Order
 from orders.subscriptions import changes
 from shop.clock import reading
 from tests.policy import account_asks, world
@@ -32,7 +32,7 @@ def _line(method: str, body: Any = None) -> dict[str, Ask]:
     """A line of the owner's cart by that cart's id; by an id that nobody has; and by another cart's id."""
 
     def sent(caller: Caller, cart: str) -> Any:
-        row = CartLine.objects.get(cart__token=caller.world.carts["owner"])
+        row = world.line(caller.world)
         return caller.send(method, f"carts/{cart}/lines/{row.pk}", body)
 
     return {

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from orders import links, sample_data
-from orders.models import Order, Refill, SavedCard, Subscription
+from orders.models import CartLine, Order, Refill, SavedCard, Subscription
 from orders.subscriptions import planning
 from shop.accounts import registration, roles
 from shop.accounts.models import Address, User
@@ -154,6 +154,11 @@ def refill(world: World) -> Refill:
 
 def card(world: World) -> SavedCard:
     return SavedCard.objects.latest("pk")
+
+
+def line(world: World) -> CartLine:
+    """The one line of the owner's cart."""
+    return CartLine.objects.get(cart__token=world.carts["owner"])
 
 
 def address(world: World) -> Address:
