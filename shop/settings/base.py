@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "shop.accounts",
     "shop.storefront",
     "shop.backoffice",
+    "shop.privacy",
     "catalog",
     "orders",
     "content",
@@ -268,7 +269,20 @@ LIMITS = {
     "card_setup_per_ip": (20, 3600),
     "codes_per_ip": (30, 3600),
     "codes_per_cart": (15, 3600),
+    "export_per_account": (20, 3600),
 }
+# How long what nobody needs is kept: see shop.privacy.retention. What has rules of its own (requests for
+# stock, idempotency keys) forgets by itself.
+RETENTION = {
+    "carts": timedelta(days=env.int("KEEP_CARTS_DAYS", 90)),
+    "session_records": timedelta(days=env.int("KEEP_SESSION_RECORDS_DAYS", 90)),
+    "webhook_payloads": timedelta(days=env.int("KEEP_WEBHOOK_PAYLOADS_DAYS", 90)),
+    "mails": timedelta(days=env.int("KEEP_MAILS_DAYS", 730)),
+    "erasure_mails": timedelta(days=30),
+    "ip_addresses": timedelta(days=env.int("KEEP_IP_ADDRESSES_DAYS", 730)),
+}
+# Full years that orders and invoices keep their buyer, by country of delivery: tax law, and it changes.
+RETENTION_YEARS = {"GB": 6, "US": 7, "*": 10}
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)
 CLOCK_CAN_MOVE = False

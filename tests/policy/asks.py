@@ -199,6 +199,8 @@ ASKS: dict[str, Ask] = {
     "me_cart": _get("me/cart"),
     "me_cart_merge": _merge,
     "my_orders_list": _get("me/orders"),
+    "me_export": _get("me/export"),
+    "me_forget": lambda caller: caller.send("DELETE", "me", {"password": world.PASSWORD}),
     "subscription_list": _get("subscriptions"),
     "subscription_retrieve": _subscription("", method="GET"),
     "subscription_skip": _subscription("/skip", {}),

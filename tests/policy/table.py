@@ -6,7 +6,8 @@ roles are signed in as themselves: their work is in the admin, and the API gives
 
 200 201 202 204  done              401  sign in first
 404              not there for you, in the words for what is nowhere
-409              signed in already                     (auth_code: 401, no sign-in is half done)
+409              signed in already; staff do not delete themselves
+                                                                       (auth_code: 401, no sign-in is half done)
 
 A name with a dot is the same operation with another proof:
   .token    with the OrderToken of that order: whoever holds it holds the order
@@ -87,6 +88,9 @@ me_card_remove                             401    404   204     404      404    
 me_cart                                    401    200   200     200      200    200     200
 me_cart_merge                              401    200   200     200      200    200     200
 my_orders_list                             401    200   200     200      200    200     200
+
+me_export                                  401    200   200     200      200    200     200
+me_forget                                  401    202   202     409      409    409     409
 
 subscription_list                          401    200   200     200      200    200     200
 subscription_retrieve                      401    404   200     404      404    404     404

@@ -41,6 +41,7 @@ SLUGS = {"/products/": "flakes", "/articles/": "a-quiet-soak"}
 LEFT_OUT = {"positive_data_acceptance", "use_after_free", "ensure_resource_availability", "max_response_time"}
 ALL_CHECKS = tuple(check for check in CHECKS.get_all() if check.__name__ not in LEFT_OUT)
 
+
 def operations() -> list[tuple[str, str]]:
     document = SchemaGenerator().get_schema(request=None, public=True)
     return [(path, method.upper()) for path, rows in document["paths"].items() for method in rows]

@@ -118,7 +118,17 @@ def _belongings(world: World) -> None:
     subscription = Subscription.objects.get()
     cycle = subscription.cycles.get(status="open")
     planning.plan(at=cycle.due_at - timedelta(days=4))
-    world.till("other").bought(("FLK", 1), email="other@buyer.example")
+    _other_order(world)
+
+
+def _other_order(world: World) -> None:
+    """The other customer's own order, to their own address."""
+    till, home = world.till("other"), {**ADDRESS, "name": "Bob Other", "line1": "1 Other Street"}
+    token = till.cart(("FLK", 1), email="other@buyer.example")
+    till.send("PATCH", f"carts/{token}", {"shipping_address": home})
+    placed = till.check_out(token).json()
+    till.stripe.pay(placed["payment"]["client_secret"])
+    till.settle()
 
 
 # --- what requests name, read anew each time: a cell is rolled back ----------------------------------------
