@@ -68,6 +68,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.Subscription": ("", "v", "", "v", "v"),
     "orders.TaxRate": ("", "v", "", "vacd", "vacd"),
     "orders.WebhookEvent": ("", "", "", "v", "v"),
+    "privacy.Erasure": ("", "v", "", "v", "v"),
 }
 
 _W, _S, _E, _M = "warehouse", "support", "editor", "manager"
