@@ -25,7 +25,7 @@ from orders.address_hints import Hint
 from orders.carts import CartView
 from orders.checkout import REFILL_TEXT, TERMS_TEXT, Consents
 from orders.models import Cart, Order
-from shop.accounts import addresses
+from shop.accounts import addresses as address_book
 from shop.api import client_ip
 from shop.clock import reading
 from shop.exceptions import InvalidInput, ShopError, TooManyRequests
@@ -159,7 +159,7 @@ def _problems(view: CartView) -> list[str]:
 def _initial(request: HttpRequest, cart: Cart) -> dict[str, Any]:
     """Return what was typed before, or what the customer's account knows."""
     user = baskets.user_of(request)
-    known = addresses.default_in(user, cart.country) if user and not cart.shipping_address else {}
+    known = address_book.default_in(user, cart.country) if user and not cart.shipping_address else {}
     address = {"country": cart.country, **known, **(cart.shipping_address or {})}
     email = cart.email or (user.email if user else "")
     return {**address, "email": email, "shipping_method": cart.shipping_method}

@@ -21,7 +21,7 @@ LONG_ENOUGH = "At least 10 characters. A few words you can remember are better t
 
 
 class NameForm(forms.Form):
-    name = forms.CharField(label="Name", max_length=120, required=False, validators=[ONE_LINE])
+    name = forms.CharField(label="Name", max_length=120, required=False, validators=ONE_LINE)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
