@@ -4,8 +4,10 @@ import logging
 
 from celery import shared_task
 
-from catalog import alerts, inventory, sheets
+from catalog import alerts, back_in_stock, inventory, sheets
+from catalog.models import ProductImage
 from shop.clock import reading
+from shop.images import pictures
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,24 @@ def age_out_lots() -> None:
     taken = inventory.age_out(at=reading.now())
     if taken.short:
         logger.warning("Ageing lots left allocations short: %s", ", ".join(taken.short))
+
+
+@shared_task(name="catalog.prepare_pictures")
+def prepare_pictures() -> None:
+    """Draw the files of pictures that were uploaded."""
+    pictures.prepare_waiting(ProductImage)
+
+
+@shared_task(name="catalog.tell_back_in_stock")
+def tell_back_in_stock() -> None:
+    """Write to those who wait for what came back."""
+    back_in_stock.tell(at=reading.now())
+
+
+@shared_task(name="catalog.forget_stock_requests")
+def forget_stock_requests() -> None:
+    """Delete addresses that nobody needs any more."""
+    back_in_stock.forget(at=reading.now())
 
 
 @shared_task(name="catalog.run_import", time_limit=3600)

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.db.models.functions import JSONObject
 from django.utils.safestring import SafeString
 
@@ -18,6 +20,7 @@ from content.boxes import Box, boxes_for
 from content.models import Article, Citation, Topic
 from content.rendering import Heading
 
+MAX_SEARCH_WORDS = 8
 DISCLAIMER = (
     "Our flakes and sprays are cosmetics for bath and body. They are not medicines, and nothing on this page "
     "is medical advice. If something about your health worries you, ask a doctor or a pharmacist."
@@ -53,6 +56,25 @@ class Page:
 def live_articles(at: datetime) -> "QuerySet[Article]":
     """Return the articles that readers may see, with what a list shows of each."""
     return Article.objects.live(at).select_related("reviewer").prefetch_related("topics")
+
+
+def matching(text: str, at: datetime) -> "QuerySet[Article]":
+    """Return the live articles that hold every word of a search, those with a fitting title first."""
+    articles = live_articles(at)
+    words = text.split()[:MAX_SEARCH_WORDS]
+    if not words:
+        return articles.none()
+    for word in words:
+        places = ("title", "summary", "body", "topics__name")
+        articles = articles.filter(
+            Exists(
+                Article.objects.filter(
+                    reduce(or_, (Q(**{f"{place}__icontains": word}) for place in places)), pk=OuterRef("pk")
+                )
+            )
+        )
+    in_title = Case(When(title__icontains=words[0], then=0), default=1)
+    return articles.order_by(in_title, "-published_at", "-pk")
 
 
 def find_live(slug: str, at: datetime) -> Any:

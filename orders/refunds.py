@@ -60,6 +60,7 @@ def request_refund(
     amount: int | None = None,
     lines: Mapping[int, int] | None = None,
     with_shipping: bool = False,
+    shipping_at_most: int | None = None,
     expected_left: int | None = None,
     reason: str,
     actor: User | None,
@@ -69,7 +70,8 @@ def request_refund(
     of `lines` that are in no parcel yet are not sent any more.
 
     Give `amount` (minor units), or `lines` ({order line id: quantity}), shipping or both, or none of them
-    for everything that is left. `expected_left` is what the asker saw as refundable, so that a form sent
+    for everything that is left. `shipping_at_most` caps the shipping, as where a dearer way than the standard
+    one was chosen. `expected_left` is what the asker saw as refundable, so that a form sent
     twice refunds once.
     :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
     :raises RefundedMeanwhile: if what is left is not what was expected.
@@ -84,7 +86,7 @@ def request_refund(
         now_left = format_money(left, payment.currency)
         raise RefundedMeanwhile(f"Something was refunded meanwhile; {now_left} is left. Look again.")
     shares = _line_amounts(order, lines or {})
-    shipping = _shipping_amount(order, payment) if with_shipping else 0
+    shipping = _shipping_amount(order, payment, shipping_at_most) if with_shipping else 0
     by_part = lines is not None or with_shipping
     wanted = amount if amount is not None else (sum(shares.values()) + shipping if by_part else left)
     if not 0 < wanted <= left:
@@ -197,11 +199,12 @@ def _after_failure(refund: StripeRefund, intent_id: str, *, at: datetime) -> Ref
     return known
 
 
-def _shipping_amount(order: Order, payment: Payment) -> int:
+def _shipping_amount(order: Order, payment: Payment, at_most: int | None) -> int:
     """Return what the customer paid for shipping, tax included, less what went back already."""
     paid = order.shipping_total + (0 if order.tax_included else order.shipping_tax)
     counted = payment.refunds.filter(status__in=StripeRefund.COUNTED)
-    return paid - (counted.aggregate(sum=Sum("shipping_amount"))["sum"] or 0)
+    whole = paid if at_most is None else min(paid, at_most)
+    return max(0, whole - (counted.aggregate(sum=Sum("shipping_amount"))["sum"] or 0))
 
 
 def _line_amounts(order: Order, lines: Mapping[int, int]) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache, update_wrapper
 from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from unfold.sites import UnfoldAdminSite
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from shop import second_factor
+from shop.characters import one_line
 from shop.exceptions import ShopError
 from shop.money import format_money
 
@@ -63,6 +65,17 @@ class ShopAdminSite(UnfoldAdminSite):
     ) -> HttpResponse:
         """The account's own page counts tries at the present password."""
         return redirect("account_change_password")
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Let every page show, and every form take, times of the shop's own zone."""
+
+        def in_the_shops_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            with timezone.override(ZoneInfo(settings.SHOP_TIME_ZONE)):
+                answer = view(request, *args, **kwargs)
+                # A page that is drawn later would be drawn in another zone.
+                return answer.render() if hasattr(answer, "render") else answer
+
+        return super().admin_view(update_wrapper(in_the_shops_zone, view), cacheable)
 
 
 def _own_path(url: str) -> str:
@@ -123,6 +136,8 @@ class ShopAdmin(ModelAdmin):
     change_form_outer_after_template = "shop/admin/tables.html"
     # How a search finds its rows: {lookup: how the term is spelt there}. Each must have an index of its own.
     search_prefixes: ClassVar[Mapping[str, Callable[[str], str]]] = {}
+    # A term that finds more than this in one of its ways is too wide to read: type more of it.
+    FOUND_AT_MOST: ClassVar[int] = 500
 
     def get_tables(self, request: HttpRequest, obj: Any) -> Sequence[Table]:
         """Return the tables to show under a record."""
@@ -141,15 +156,24 @@ class ShopAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """Find by prefixes, one index scan each; an OR over joined tables would read all of them."""
-        term = search_term.strip()
+        """Find by one index scan for each way, up to a limit: an OR over joins would read whole tables."""
+        term = one_line(search_term)
         if not self.search_prefixes or not term:
             return super().get_search_results(request, queryset, search_term)
-        found = [
-            self.model._default_manager.filter(**{lookup: spell(term)}).order_by().values("pk")
+        rows = self.model._default_manager.order_by()
+        ways = [
+            rows.filter(**{lookup: spell(term)}).values_list("pk", flat=True)
             for lookup, spell in self.search_prefixes.items()
         ]
-        return queryset.filter(pk__in=found[0].union(*found[1:])), False
+        ways += self.other_ways_to_find(term)
+        found = [way[: self.FOUND_AT_MOST] for way in ways]
+        # Asked for first: joined in, the planner takes them for many and walks the whole table by its key.
+        newest = sorted(found[0].union(*found[1:]), reverse=True)[: self.FOUND_AT_MOST]
+        return queryset.filter(pk__in=newest), False
+
+    def other_ways_to_find(self, term: str) -> list[models.QuerySet[Any, Any]]:
+        """Return more querysets of primary keys that a term may mean, each by an index of its own."""
+        return []
 
 
 class ReadOnlyAdmin(ShopAdmin):
@@ -224,19 +248,23 @@ def counted(count: int, noun: str, *, many: str = "") -> str:
 
 
 def when(moment: datetime | None) -> str:
-    """Return a moment as staff read it: day and time of the shop's own time zone, never broken over lines."""
+    """Return a moment as staff read it: in the shop's own zone, which is named; never broken over lines."""
     if moment is None:
         return "–"
     local = timezone.localtime(moment, ZoneInfo(settings.SHOP_TIME_ZONE))
-    return date_format(local, "j M Y, H:i").replace(" ", "\N{NO-BREAK SPACE}")
+    return date_format(local, "j M Y, H:i T").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def badges(*labels: tuple[str, str]) -> SafeString:
     """Return (text, kind) pairs as badges; kinds are info, success, warning and danger."""
-    shown = [
-        render_to_string("unfold/helpers/label.html", {"text": text, "type": kind}) for text, kind in labels
-    ]
+    shown = [_badge(text, kind) for text, kind in labels]
     return mark_safe(" ".join(shown))  # noqa: S308 - each part was escaped by its template
+
+
+@lru_cache(maxsize=512)
+def _badge(text: str, kind: str) -> str:
+    """Draw each badge once: a list of orders shows two hundred, of a dozen kinds."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": kind})
 
 
 class ReasonForm(forms.Form):

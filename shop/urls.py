@@ -16,6 +16,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("catalog.api.urls")),
     path("", include("orders.api.urls")),
     path("", include("content.api.urls")),
+    path("", include("shop.search.api")),
     path("", include("shop.accounts.api.urls")),
 ]
 
@@ -25,5 +26,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("webhooks/stripe", stripe_webhook, name="stripe-webhook"),
     path("api/v1/", include(api)),
     path("admin/", site.urls),
+    path("", include("shop.images.serving")),
     path("", include("shop.storefront.urls")),
 ]

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from catalog import alerts
-from catalog.models import LowStockAlert, Product, Variant
+from catalog import alerts, emails
+from catalog.models import LowStockAlert, Product, StockRequest, Variant
 from shop.mail import preview
 from shop.mail.outbox import Letter
 
@@ -24,4 +24,16 @@ def _low_stock() -> Letter:
     )
 
 
-preview.offer({"low_stock": _low_stock})
+def _request() -> StockRequest:
+    product = Product(pk=0, slug="bath-flakes", name="Magnesium Bath Flakes, Unscented")
+    variant = Variant(pk=0, product=product, sku="FLK-ORI-1000", name="1 kg pouch")
+    return StockRequest(pk=0, variant=variant, email="ada@buyer.example")
+
+
+preview.offer(
+    {
+        "low_stock": _low_stock,
+        "back_in_stock": lambda: emails.back_in_stock(_request(), picture=None),
+        "back_in_stock_confirm": lambda: emails.confirm_back_in_stock(_request(), at=AT, picture=None),
+    }
+)

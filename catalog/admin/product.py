@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -11,12 +10,14 @@ from django.shortcuts import redirect
 from unfold.admin import TabularInline
 from unfold.decorators import action
 
-from catalog import usage
+from catalog import tasks, usage
 from catalog.admin.bundles import BundleComponentInline, bundle_tables
 from catalog.admin.imports import SheetButtons
-from catalog.models import BundleComponent, Category, ImportJob, Product, Variant
+from catalog.admin.product_form import ProductForm
+from catalog.models import Category, ImportJob, Product, ProductImage, Variant
 from shop.admin import ShopAdmin, Table, register, time_column
 from shop.clock import reading
+from shop.images.admin import PictureFormSet, PictureInline
 
 
 class KeptAdmin(ShopAdmin):
@@ -41,16 +42,13 @@ class VariantInline(TabularInline):
     fields = ("sku", "name", "net_content", "net_unit", "is_subscribable", "position")
 
 
-class ProductForm(forms.ModelForm):
-    def clean_kind(self) -> str:
-        """A bundle stays a bundle: its components, or the sets that hold it, depend on it."""
-        kind, before = self.cleaned_data["kind"], self.initial.get("kind", self.cleaned_data["kind"])
-        of_this = BundleComponent.objects.filter(
-            models.Q(bundle__product=self.instance) | models.Q(variant__product=self.instance)
-        )
-        if (kind == Product.Kind.BUNDLE) != (before == Product.Kind.BUNDLE) and of_this.exists():
-            raise forms.ValidationError("Take it out of its sets, or its components out of it, first.")
-        return kind
+class ProductPictures(PictureFormSet):
+    task = tasks.prepare_pictures
+
+
+class ProductImageInline(PictureInline):
+    model = ProductImage
+    formset = ProductPictures
 
 
 @register(Product)
@@ -64,10 +62,10 @@ class ProductAdmin(SheetButtons, KeptAdmin):
     autocomplete_fields = ("pairs_with",)
     prepopulated_fields = {"slug": ("name",)}
     readonly_fields = ("magnesium", "created_at", "updated_at")
-    inlines = (VariantInline,)
+    inlines = (ProductImageInline, VariantInline)
     fieldsets = (
         (None, {"fields": ("name", "slug", "code", "category", "kind", "is_published", "position")}),
-        ("Words", {"fields": ("summary", "description", "storage", "directions")}),
+        ("Words", {"fields": ("summary", "description", "storage")}),
         (
             "What is in it",
             {
@@ -77,7 +75,15 @@ class ProductAdmin(SheetButtons, KeptAdmin):
                 )
             },
         ),
-        ("Use", {"fields": ("label_dose", "usage_defaults", "caution_codes")}),
+        (
+            "Use",
+            {
+                "fields": (
+                    "directions_foot", "directions_bath", "directions_skin", "label_dose", "usage_defaults",
+                    "caution_codes",
+                )
+            },
+        ),
         ("Life", {"fields": ("durability_months", "pao_months")}),
         ("Trade", {"fields": ("regulatory_class", "hs_code", "tax_code", "return_rule", "pairs_with")}),
     )  # fmt: skip
@@ -98,6 +104,23 @@ class ProductAdmin(SheetButtons, KeptAdmin):
 @register(Variant)
 class VariantAdmin(SheetButtons, KeptAdmin):
     sheet_kind = ImportJob.Kind.VARIANTS
+    fieldsets = (
+        (None, {"fields": ("product", "sku", "name", "gtin", "position", "archived_at")}),
+        (
+            "Pack",
+            {"fields": ("net_content", "net_unit", "gross_weight_g", "length_mm", "width_mm", "height_mm")},
+        ),
+        (
+            "Stock",
+            {
+                "fields": (
+                    "is_lot_tracked", "min_remaining_life_days", "reorder_point", "reorder_quantity",
+                    "lead_time_days",
+                )
+            },
+        ),
+        ("Refill", {"fields": ("is_subscribable", "refill_discount_percent")}),
+    )  # fmt: skip
     list_display = ("sku", "product", "name", "content", "available", "is_subscribable", "archived")
     list_filter = ("is_subscribable", "is_lot_tracked", "product__kind")
     list_select_related = ("product", "stock")

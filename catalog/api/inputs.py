@@ -5,11 +5,13 @@ from decimal import Decimal
 from django.conf import settings
 from rest_framework import serializers
 
+from catalog import search
 from catalog.models import Product
 from catalog.usage import Method
 from shop.api.fields import StrictCharField, StrictIntegerField, StrictSerializer
 
 ORDERINGS = ("position", "name", "-name", "price", "-price")
+SEARCH_ORDERINGS = ("relevance", *ORDERINGS)
 
 
 class CurrencyQuery(serializers.Serializer):
@@ -25,12 +27,20 @@ class ProductListQuery(CurrencyQuery):
     kind = serializers.ChoiceField(
         choices=[kind.value for kind in Product.Kind],
         required=False,
-        help_text="Without it, everything but bundles.",
+        help_text="Without it, everything but bundles; a search finds them too.",
     )
-    q = serializers.CharField(required=False, max_length=100, help_text="Part of a name, summary or SKU.")
+    q = serializers.CharField(
+        required=False,
+        max_length=search.MAX_LENGTH,
+        help_text="Words, sizes or SKUs as a shopper types them: typos and everyday names are understood.",
+    )
     in_stock = serializers.BooleanField(required=False, allow_null=True, default=None)
     subscribable = serializers.BooleanField(required=False, allow_null=True, default=None)
-    ordering = serializers.ChoiceField(choices=ORDERINGS, default="position")
+    ordering = serializers.ChoiceField(
+        choices=SEARCH_ORDERINGS,
+        required=False,
+        help_text="Without it, relevance for a search and position for a list.",
+    )
 
 
 class BundleListQuery(CurrencyQuery):
@@ -70,3 +80,8 @@ class RefillEstimateLineInput(StrictSerializer):
 
 class RefillEstimateInput(StrictSerializer):
     lines = RefillEstimateLineInput(many=True, allow_empty=False, max_length=20)  # type: ignore[call-arg]
+
+
+class BackInStockInput(StrictSerializer):
+    sku = StrictCharField(max_length=32)
+    email = serializers.EmailField(max_length=254)

@@ -7,21 +7,23 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
-from catalog import inventory, pricing, usage
+from catalog import inventory, pictures, pricing, usage
 from catalog.cautions import cautions_for
 from catalog.models import BundleComponent, Product, Variant
 from catalog.pricing import Offer
 from shop.api.fields import money
+from shop.images import api as images
 
 Offers = Mapping[int, Offer]
 
 BEST_FIRST = ("in_stock", "low", "out")
 
 
-def loaded(products: "QuerySet[Product]") -> "QuerySet[Product]":
+def loaded(products: "QuerySet[Product]") -> "QuerySet[Any]":
     """Load products with all that their representation looks at: three queries whatever their number."""
     variants = inventory.with_stock(Variant.objects.filter(archived_at__isnull=True))
-    return products.select_related("category").prefetch_related(Prefetch("variants", variants))
+    whole = products.select_related("category").prefetch_related(Prefetch("variants", variants))
+    return whole.annotate(picture_list=pictures.riding_along())
 
 
 def offers_of(products: Sequence[Product], currency: str, at: datetime) -> Offers:
@@ -31,7 +33,7 @@ def offers_of(products: Sequence[Product], currency: str, at: datetime) -> Offer
     return pricing.offers_for([*variants, *parts], currency, at)
 
 
-def product_item(product: Product, offers: Offers) -> dict[str, Any]:
+def product_item(product: Any, offers: Offers) -> dict[str, Any]:
     """Return a product as a list shows it. Variants without a price in the currency are left out."""
     priced = [variant for variant in product.variants.all() if variant.pk in offers]
     variants = [variant_of(variant, offers) for variant in priced]
@@ -44,12 +46,12 @@ def product_item(product: Product, offers: Offers) -> dict[str, Any]:
         "category": product.category.slug,
         "price_from": money(offers[lowest.pk].amount, offers[lowest.pk].currency),
         "availability": min((row["availability"] for row in variants), key=BEST_FIRST.index),
-        "images": [],
+        "images": [images.as_json(row) for row in product.picture_list],
         "variants": variants,
     }
 
 
-def product_detail(product: Product, offers: Offers) -> dict[str, Any]:
+def product_detail(product: Any, offers: Offers) -> dict[str, Any]:
     """Return a product with everything that its own page shows."""
     return {
         **product_item(product, offers),
@@ -77,6 +79,10 @@ def variant_of(variant: Variant, offers: Offers) -> dict[str, Any]:
         "gtin": variant.gtin,
         "name": variant.name,
         "net_content": {"value": variant.net_content, "unit": variant.net_unit},
+        "gross_weight_g": variant.gross_weight_g,
+        "dimensions_mm": _dimensions(variant),
+        "min_remaining_life_days": variant.min_remaining_life_days if variant.is_lot_tracked else None,
+        "is_subscribable": variant.is_subscribable,
         "price": money(offer.amount, currency),
         "list_price": money(offer.list_amount, currency),
         "unit_price": _unit_price(offer.amount, currency, variant),
@@ -86,6 +92,12 @@ def variant_of(variant: Variant, offers: Offers) -> dict[str, Any]:
         "availability": inventory.stock_state(inventory.available_of(variant)),
         "components": _components(variant, offers),
     }
+
+
+def _dimensions(variant: Variant) -> dict[str, int] | None:
+    sides = {"length": variant.length_mm, "width": variant.width_mm, "height": variant.height_mm}
+    known = {name: side for name, side in sides.items() if side is not None}
+    return known if len(known) == len(sides) else None
 
 
 def _unit_price(amount: int, currency: str, variant: Variant, pieces: int = 1) -> dict[str, Any] | None:
@@ -140,7 +152,7 @@ def _component(part: BundleComponent, offers: Offers, share: int | None, currenc
 def _attributes(product: Product) -> dict[str, Any]:
     names = (
         "inci", "form", "scent", "fragrance_allergens", "material", "origin_country", "origin_note", "grade",
-        "durability_months", "pao_months",
+        "durability_months", "pao_months", "hs_code",
     )  # fmt: skip
     share = product.mgcl2_percent
     return {

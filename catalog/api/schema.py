@@ -6,6 +6,7 @@ from catalog.api.representations import BEST_FIRST as STOCK_STATES
 from catalog.models import Product
 from catalog.usage import Method
 from shop.api.fields import MoneySerializer
+from shop.images.api import ImageSerializer
 
 
 class NetContentSerializer(serializers.Serializer):
@@ -43,11 +44,23 @@ class VariantComponentSerializer(serializers.Serializer):
     unit_price = UnitPriceSerializer(allow_null=True, help_text="At its share of the set's price.")
 
 
+class DimensionsSerializer(serializers.Serializer):
+    length = serializers.IntegerField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
 class ProductVariantSerializer(serializers.Serializer):
     sku = serializers.CharField()
     gtin = serializers.CharField(allow_null=True)
     name = serializers.CharField()
     net_content = NetContentSerializer()
+    gross_weight_g = serializers.IntegerField(help_text="With its packaging.")
+    dimensions_mm = DimensionsSerializer(allow_null=True, help_text="Of the pack.")
+    min_remaining_life_days = serializers.IntegerField(
+        allow_null=True, help_text="Days before its best-before date when it leaves us, at least."
+    )
+    is_subscribable = serializers.BooleanField()
     price = MoneySerializer()
     list_price = MoneySerializer()
     unit_price = UnitPriceSerializer(allow_null=True)
@@ -68,7 +81,7 @@ class ProductListItemSerializer(serializers.Serializer):
     category = serializers.SlugField()
     price_from = MoneySerializer()
     availability = serializers.ChoiceField(choices=STOCK_STATES, help_text="The best of its variants.")
-    images = serializers.ListField(child=serializers.DictField())
+    images = ImageSerializer(many=True)
     variants = ProductVariantSerializer(many=True)
 
 
@@ -112,6 +125,7 @@ class ProductAttributesSerializer(serializers.Serializer):
     vegan = serializers.BooleanField(allow_null=True)
     durability_months = serializers.IntegerField(allow_null=True)
     pao_months = serializers.IntegerField(allow_null=True)
+    hs_code = serializers.CharField(help_text="For customs.")
 
 
 class PairSerializer(serializers.Serializer):
@@ -182,3 +196,7 @@ class EstimateLineSerializer(serializers.Serializer):
 
 class RefillEstimateSerializer(serializers.Serializer):
     lines = EstimateLineSerializer(many=True)
+
+
+class BackInStockSerializer(serializers.Serializer):
+    detail = serializers.CharField(help_text="For people; the same for every address.")

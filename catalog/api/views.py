@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog import inventory, pricing, usage
+from catalog import inventory, pricing, search, usage
 from catalog.api import inputs, representations, schema
 from catalog.models import Category, Product, Variant
 from shop.api.fields import read_query
@@ -46,7 +46,10 @@ class ProductList(OpenView):
         """Products with their variants, prices and availability."""
         query = read_query(request, inputs.ProductListQuery, also=PAGE_PARAMETERS)
         products = Product.objects.visible()
-        products = products.filter(kind=query["kind"]) if "kind" in query else products.goods()
+        if "kind" in query:
+            products = products.filter(kind=query["kind"])
+        elif "q" not in query:
+            products = products.goods()
         return _page(self, request, _filtered(products, query), query)
 
 
@@ -115,9 +118,7 @@ def _filtered(products: "QuerySet[Product]", query: Mapping[str, Any]) -> "Query
     if "category" in query:
         products = products.filter(category__slug=query["category"])
     if "q" in query:
-        text = query["q"]
-        by_sku = Exists(variants.filter(sku__icontains=text))
-        products = products.filter(Q(name__icontains=text) | Q(summary__icontains=text) | by_sku)
+        products = search.matching(products, search.understand(query["q"]))
     if query["in_stock"] is not None:
         some = Exists(variants.filter(inventory.stocked()))
         products = products.filter(some if query["in_stock"] else ~some)
@@ -131,12 +132,20 @@ def _page(
     view: APIView, request: Request, products: "QuerySet[Product]", query: Mapping[str, Any]
 ) -> Response:
     at = reading.now()
-    name = query["ordering"].lstrip("-")
-    direction = "-" if query["ordering"] != name else ""
-    pages = CursorPages().ordered_by(f"{direction}{ORDER_FIELDS[name]}", f"{direction}id")
+    pages = CursorPages().ordered_by(*_order(query))
     rows = pages.paginate_queryset(_priced(products, query["currency"], at), request, view) or []
     offers = representations.offers_of(rows, query["currency"], at)
     return pages.get_paginated_response([representations.product_item(row, offers) for row in rows])
+
+
+def _order(query: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the order of a page: a search comes best first, unless another order was asked for."""
+    asked = query.get("ordering", "relevance" if "q" in query else "position")
+    if asked == "relevance":
+        return ("-relevance", "position", "id") if "q" in query else ("position", "id")
+    name = asked.lstrip("-")
+    direction = "-" if asked != name else ""
+    return f"{direction}{ORDER_FIELDS[name]}", f"{direction}id"
 
 
 def _detail(request: Request, products: "QuerySet[Product]", slug: str) -> Response:

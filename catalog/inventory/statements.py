@@ -11,22 +11,18 @@ from typing import Any
 from django.db import connection, transaction
 
 LOCK_WANTED = """
-SELECT id FROM catalog_stock_level WHERE variant_id = ANY(%s) ORDER BY id FOR UPDATE
+SELECT variant_id, on_hand - reserved FROM catalog_stock_level WHERE variant_id = ANY(%s)
+ORDER BY id FOR UPDATE
 """
 
-# All of it or nothing, and only for a reference that was never heard of.
+# Only for a reference that was never heard of; the rows are locked, and known to have enough.
 HOLD = """
-WITH fits AS MATERIALIZED (
-    SELECT level.id, wanted.variant_id, wanted.n
+WITH taken AS (
+    UPDATE catalog_stock_level level SET reserved = level.reserved + wanted.n
     FROM unnest(%(variants)s::bigint[], %(units)s::int[]) AS wanted (variant_id, n)
-    JOIN catalog_stock_level level ON level.variant_id = wanted.variant_id
-    WHERE level.on_hand - level.reserved >= wanted.n
+    WHERE level.variant_id = wanted.variant_id AND level.on_hand - level.reserved >= wanted.n
       AND NOT EXISTS (SELECT FROM catalog_stock_reservation WHERE reference = %(reference)s)
-), taken AS (
-    UPDATE catalog_stock_level level SET reserved = level.reserved + fits.n
-    FROM fits
-    WHERE level.id = fits.id AND (SELECT count(*) FROM fits) = %(skus)s
-    RETURNING fits.variant_id, fits.n
+    RETURNING wanted.variant_id, wanted.n
 )
 INSERT INTO catalog_stock_reservation
     (reference, variant_id, quantity, consumed, status, expires_at, created_at)
@@ -62,13 +58,15 @@ def hold_anew(reference: str, quantities: Mapping[int, int], *, until: datetime,
 
     Otherwise nothing is written, and the levels are locked all the same.
     """
-    variants = list(quantities)
     facts: dict[str, Any] = {
-        "variants": variants, "units": list(quantities.values()), "skus": len(quantities),
-        "reference": reference, "until": until, "at": at,
+        "variants": list(quantities), "units": list(quantities.values()), "reference": reference,
+        "until": until, "at": at,
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_WANTED, [variants])
+        cursor.execute(LOCK_WANTED, [facts["variants"]])
+        available = dict(cursor.fetchall())
+        if any(available.get(variant_id, 0) < n for variant_id, n in quantities.items()):
+            return False
         cursor.execute(HOLD, facts)
         return bool(cursor.rowcount)
 

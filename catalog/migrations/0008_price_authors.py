@@ -53,7 +53,7 @@ def author():
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0004_stock_alerts"),
+        ("catalog", "0007_back_in_stock"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [

@@ -8,6 +8,8 @@ from django.db import models
 from stdnum import ean
 from stdnum.exceptions import ValidationError as StdnumError
 
+from catalog.models import facts
+
 
 def validate_gtin(value: str) -> None:
     """Refuse a GTIN whose check digit is wrong."""
@@ -81,23 +83,25 @@ class Product(models.Model):
     scent = models.CharField(max_length=80, blank=True)
     fragrance_allergens = ArrayField(models.CharField(max_length=80), default=list, blank=True)
     material = models.CharField(max_length=80, blank=True)
-    origin_country = models.CharField(max_length=2, blank=True)
+    origin_country = models.CharField(max_length=2, blank=True, validators=[facts.validate_country])
     origin_note = models.CharField(max_length=200, blank=True)
     grade = models.CharField(max_length=120, blank=True)
     is_vegan = models.BooleanField(null=True, blank=True)
 
-    # Steps by method: bath, foot, spray.
-    directions = models.JSONField(default=dict, blank=True)
+    # Steps by method: bath, foot, skin.
+    directions = models.JSONField(default=dict, blank=True, validators=[facts.validate_directions])
     # Ranges (low, high) under bath_g, foot_g, sprays_per_day; one number under max_sessions_per_week.
-    label_dose = models.JSONField(default=dict, blank=True)
+    label_dose = models.JSONField(default=dict, blank=True, validators=[facts.validate_label_dose])
     # Where a usage guide starts: bath_g, foot_g, minutes (low, high), sessions_per_week, sprays_per_day.
-    usage_defaults = models.JSONField(default=dict, blank=True)
-    caution_codes = ArrayField(models.CharField(max_length=16), default=list, blank=True)
+    usage_defaults = models.JSONField(default=dict, blank=True, validators=[facts.validate_usage_defaults])
+    caution_codes = ArrayField(
+        models.CharField(max_length=16), default=list, blank=True, validators=[facts.validate_cautions]
+    )
     storage = models.CharField(max_length=300, blank=True)
     durability_months = models.PositiveSmallIntegerField(null=True, blank=True)
     pao_months = models.PositiveSmallIntegerField("months after opening", null=True, blank=True)
 
-    hs_code = models.CharField("HS code", max_length=12, blank=True)
+    hs_code = models.CharField("HS code", max_length=12, blank=True, validators=[facts.validate_hs_code])
     tax_code = models.CharField(max_length=20, default="standard")
     return_rule = models.CharField(max_length=20, choices=ReturnRule.choices, default=ReturnRule.STANDARD)
     pairs_with = models.ManyToManyField("self", blank=True)

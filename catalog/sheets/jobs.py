@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from catalog.models import ImportJob
@@ -46,6 +46,9 @@ ERRORS_KEPT = 200
 PREVIEW_KEPT = 100
 LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
+# What PostgreSQL says where a lock is held for too long: lock timeout, deadlock. Tried again soon.
+BUSY = ("55P03", "40P01")
+WAIT = timedelta(seconds=20)
 # Applied one after the other: two files whose rows come in different orders would lock each other out.
 APPLY_LOCK = "catalog.sheets.apply"
 
@@ -157,17 +160,17 @@ def run(job_id: int, *, at: datetime) -> ImportJob | None:
             job, Status.FAILED, Report(rows=job.rows_done), last_error="It did not end in three tries."
         )
     if job.status == Status.CHECKING:
-        report = _go_through(job, at=at, writes=False)
+        report = _go_through(job, at=at)
         return _finish(job, Status.REFUSED if report.error_count else Status.READY, report, checked_at=at)
     return _apply(job, at=at)
 
 
 def _apply(job: ImportJob, *, at: datetime) -> ImportJob:
-    report = Report()
+    report, skus = Report(), _skus(job)
     try:
         with transaction.atomic(durable=True):
             _one_at_a_time()
-            report = _go_through(job, at=at, writes=True)
+            report = _go_through(job, at=at, skus=skus)
             if report.error_count:
                 raise _Refused
             return _finish(job, Status.APPLIED, report, applied_at=at)
@@ -177,6 +180,12 @@ def _apply(job: ImportJob, *, at: datetime) -> ImportJob:
         logger.warning("Import %s met a constraint: %s", job.pk, error)
         report.refuse_file(UnreadableFile("Something else changed meanwhile. Bring the file once more."))
         return _finish(job, Status.REFUSED, report)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", "") not in BUSY:
+            raise
+        logger.info("Import %s waits: %s", job.pk, error)
+        ImportJob.objects.filter(pk=job.pk).update(locked_until=at + WAIT, attempts=F("attempts") - 1)
+        return job
 
 
 def _finish(job: ImportJob, status: str, report: Report, **facts: Any) -> ImportJob:
@@ -190,21 +199,21 @@ def _finish(job: ImportJob, status: str, report: Report, **facts: Any) -> Import
     return locked
 
 
-def _go_through(job: ImportJob, *, at: datetime, writes: bool) -> Report:
-    """Plan every row, and write the chunks as long as there is no error."""
+def _go_through(job: ImportJob, *, at: datetime, skus: Iterable[str] | None = None) -> Report:
+    """Plan every row and, with the SKUs to lock, write the chunks as long as there is no error."""
     report, progress = Report(), _Progress(job.pk)
     sheet = SHEETS[job.kind](at=at, actor=job.applied_by or job.requested_by, cause=job.cause)
     try:
         _refuse_booked(job)
         table = read(bytes(job.content), file_name=job.file_name)
         check_headers(job.kind, table.headers)
-        if writes:
-            sheet.lock(_skus(job))
+        if skus is not None:
+            sheet.lock(skus)
         for rows in _chunks(clean(job.kind, table.headers, table.rows)):
             sheet.plan(rows)
             for row in rows:
                 report.take(row)
-            if writes and not report.error_count:
+            if skus is not None and not report.error_count:
                 sheet.write()
             progress.tell(report.rows, max(table.about, report.rows))
         if not report.rows:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from catalog import pricing
 from catalog.models import ImportJob, Price, Variant
-from catalog.sheets.cells import Moment
 from catalog.sheets.rows import CHANGED, NEW, Row, Sheet, variants_of
 from shop.exceptions import ShopError
 from shop.money import format_money, to_minor
@@ -102,16 +102,19 @@ class PriceSheet(Sheet):
             row.refuse("ends_at", "This price is known with another end. Change its end in the admin.")
 
 
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)):%Y-%m-%d %H:%M}"
+
+
 def _money(price: Price | pricing.Change) -> str:
     return format_money(price.amount, price.currency)
 
 
 def _differences(change: pricing.Change, before: Price | None) -> list[tuple[str, str, str]]:
-    moment = Moment()
     found = [
         ("amount", _money(before) if before else "", _money(change)),
-        ("starts_at", "", moment.render(change.starts_at)),
+        ("starts_at", "", _moment(change.starts_at)),
     ]
     if change.ends_at is not None:
-        found.append(("ends_at", "", moment.render(change.ends_at)))
+        found.append(("ends_at", "", _moment(change.ends_at)))
     return found

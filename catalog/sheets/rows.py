@@ -65,7 +65,9 @@ class Sheet:
         raise NotImplementedError
 
     def refuse_twice(self, row: Row, key: Any, column: str) -> None:
-        """Refuse a row whose key stands in the file already."""
+        """Refuse a row whose key stands in the file already; one that is wrong anyway is told enough."""
+        if row.errors:
+            return
         first = self._seen.setdefault(key, row.number)
         if first != row.number:
             row.refuse(column, f"{row.key} stands in row {first} already.")

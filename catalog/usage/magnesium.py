@@ -9,6 +9,8 @@ from catalog.models import Product
 MAGNESIUM = Decimal("24.305")
 MGCL2 = MAGNESIUM + 2 * Decimal("35.453")
 HEXAHYDRATE = MGCL2 + 6 * Decimal("18.015")
+# A label that says 46.8 % means the pure hexahydrate, of which 46.83 % is MgCl2.
+PURE_PERCENT = 100 * MGCL2 / HEXAHYDRATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,9 @@ def magnesium_of(product: Product) -> MagnesiumContent | None:
     """Return what a product holds; None where the label names no magnesium chloride."""
     if product.mgcl2_percent is None:
         return None
-    percent = Decimal(product.mgcl2_percent) * MAGNESIUM / MGCL2
+    label = Decimal(product.mgcl2_percent)
+    share = PURE_PERCENT if label == _to(PURE_PERCENT, "0.1") else label
+    percent = share * MAGNESIUM / MGCL2
     if product.density_g_per_ml is None:
         return MagnesiumContent(percent=_to(percent, "0.1"))
     mg_per_ml = percent / 100 * Decimal(product.density_g_per_ml) * 1000

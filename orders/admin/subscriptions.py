@@ -50,7 +50,12 @@ class ItemInline(InlineReadOnly):
 class SubscriptionAdmin(ReadOnlyAdmin):
     list_display = ("reference", "customer", "item", "interval", "price", "status", "next_due", "card")
     list_filter = ("status", "currency", "interval_unit")
-    search_fields = ("reference", "customer__email", "variant__sku")
+    search_prefixes = {
+        "reference__startswith": str.upper,
+        "customer__email__istartswith": str,
+        "variant__sku": str.upper,
+    }
+    search_help_text = "The beginning of a reference or of an e-mail address, or a whole SKU"
     list_select_related = ("customer", "variant", "card")
     inlines = (CycleInline,)
     actions = ("pause", "resume", "skip", "cancel")
@@ -127,7 +132,12 @@ class RefillAdmin(ReadOnlyAdmin):
         "paid",
     )
     list_filter = ("status", "currency")
-    search_fields = ("reference", "customer__email", "order__reference")
+    search_prefixes = {
+        "reference__startswith": str.upper,
+        "customer__email__istartswith": str,
+        "order__reference__startswith": str.upper,
+    }
+    search_help_text = "The beginning of a reference, the refill's or its order's, or of an e-mail address"
     list_select_related = ("customer", "order")
     inlines = (ItemInline, CycleOfRefillInline)
     exclude = ("quoted_total",)
@@ -142,7 +152,8 @@ class RefillAdmin(ReadOnlyAdmin):
 @register(SavedCard)
 class SavedCardAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "customer", "exp_month", "exp_year", "removed")
-    search_fields = ("customer__email", "last4")
+    search_prefixes = {"customer__email__istartswith": str}
+    search_help_text = "The beginning of an e-mail address"
     list_select_related = ("customer",)
 
     removed = time_column("removed_at", "removed")

@@ -3,10 +3,11 @@
 import secrets
 
 from django.conf import settings
-from django.contrib.postgres.indexes import OpClass
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Upper
+from django.db.models import F, Q, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Replace, Upper
 
 from catalog.models import Variant
 from orders.models.cart import Cart, RefillUnit
@@ -14,6 +15,13 @@ from orders.models.customer import Customer
 
 # Crockford's alphabet: no I, L, O or U to misread on the phone.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+# How staff find an order by where it goes: a part of the name, the beginning of the postcode without spaces.
+NAME_TO_FIND = Upper(KT("shipping_address__name"))
+POSTCODE_TO_FIND = Replace(
+    KT("shipping_address__postal_code"), Value(" "), Value(""), output_field=models.TextField()
+)
 
 
 def new_reference() -> str:
@@ -147,6 +155,25 @@ class Order(models.Model):
             # Staff search by the beginning of an address, in any case.
             models.Index(OpClass(Upper("email"), name="text_pattern_ops"), name="orders_order_email_prefix"),
             models.Index(fields=["-placed_at"], name="orders_order_placed"),
+            GinIndex(OpClass(NAME_TO_FIND, name="gin_trgm_ops"), name="orders_order_name"),
+            models.Index(OpClass(POSTCODE_TO_FIND, name="text_pattern_ops"), name="orders_order_postcode"),
+            # The lists of what is not as usual, newest first: usual orders are in none of these.
+            models.Index(
+                fields=["status", "-id"], condition=~Q(status="placed"), name="orders_order_unusual_status"
+            ),
+            models.Index(
+                fields=["payment_status", "-id"],
+                condition=~Q(payment_status="paid"),
+                name="orders_order_unusual_payment",
+            ),
+            models.Index(
+                fields=["fulfilment_status", "-id"],
+                condition=~Q(fulfilment_status="fulfilled"),
+                name="orders_order_unfulfilled",
+            ),
+            models.Index(fields=["-id"], condition=~Q(review_reason=""), name="orders_order_to_review"),
+            models.Index(fields=["-id"], condition=Q(is_disputed=True), name="orders_order_disputed"),
+            models.Index(fields=["-id"], condition=Q(is_test=True), name="orders_order_test"),
             models.Index(
                 fields=["paid_at"],
                 condition=Q(status="placed", fulfilment_status__in=["unfulfilled", "partially"]),
@@ -234,6 +261,8 @@ class OrderLine(models.Model):
             models.CheckConstraint(condition=Q(quantity__gt=0), name="orders_order_line_quantity"),
             models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="orders_order_line_adds_up"),
         ]
+        # Who bought it, newest first.
+        indexes = [models.Index(fields=["sku", "-order"], name="orders_order_line_sku")]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku}"

@@ -21,6 +21,7 @@ COMMANDS = {
     "smoke": "run the smoke test at Stripe itself, with your own test key",
     "chaos": "break payments on purpose and balance the books: chaos --seed 1 --runs 500",
     "bench-inventory": "measure reserve and release beside the bare statements",
+    "bench-orders": "find orders in the admin among a million",
     "env": "print the running stack's environment",
     "stop": "stop the running stack",
     "python": "run the project's Python: python ARGS…",

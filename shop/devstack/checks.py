@@ -17,6 +17,8 @@ from shop.devstack.virtualenv import VirtualEnvironment
 APPS = ("shop", "catalog", "orders", "content")
 # what a developer points at real things must not reach a test
 NOT_FOR_TESTS = ("STRIPE_", "EMAIL_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "PORT", "HOST", "BASE_URL")
+# whoever is done first takes tests from the others; a Redis has databases for a few workers only
+ON_ALL_CORES = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 # its script would do, but a script carries the path of the folder it was installed in
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
@@ -52,7 +54,7 @@ def run(venv: VirtualEnvironment, arguments: Sequence[str]) -> int:
         pytest = [str(venv.python), "-m", "pytest", *arguments]
         if arguments:
             return foreground(pytest, servers.env)
-        return _run_everything(servers, static_steps(venv, folder), pytest)
+        return _run_everything(servers, static_steps(venv, folder), [*pytest, *ON_ALL_CORES])
     return 130
 
 

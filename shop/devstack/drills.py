@@ -9,7 +9,11 @@ from shop.devstack.servers import throwaway_folder
 from shop.devstack.virtualenv import VirtualEnvironment
 
 # what the command line calls them
-MODULES = {"chaos": "tests.chaos", "bench-inventory": "tests.bench.inventory"}
+MODULES = {
+    "chaos": "tests.chaos",
+    "bench-inventory": "tests.bench.inventory",
+    "bench-orders": "tests.bench.orders",
+}
 
 
 def run(venv: VirtualEnvironment, name: str, arguments: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from smtplib import SMTPException
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from shop.characters import one_line
 from shop.mail import refusals, suppression
@@ -32,6 +33,8 @@ def deliver(message_id: int, *, at: datetime) -> bool:
         return False
     if suppression.is_suppressed(message.to, kind=message.kind):
         _finish(message, status=OutboxMessage.Status.SUPPRESSED)
+        return False
+    if _is_outdated(message, at):
         return False
     try:
         _send(message)
@@ -68,6 +71,21 @@ def due_ids(*, at: datetime, limit: int = 200) -> list[int]:
 def deliver_due(*, at: datetime, limit: int = 200) -> int:
     """Send everything that is due and return how many went out."""
     return sum(deliver(message_id, at=at) for message_id in due_ids(at=at, limit=limit))
+
+
+def _is_outdated(message: OutboxMessage, at: datetime) -> bool:
+    """Ask whoever wrote a mail of this kind whether it still is true; put it aside if it is not.
+
+    Both in one transaction: what its owner writes down because of that stands only together with it.
+    """
+    look = settings.MAIL_LAST_LOOKS.get(message.kind)
+    if look is None:
+        return False
+    with transaction.atomic():
+        if import_string(look)(message, at=at):
+            return False
+        _finish(message, status=OutboxMessage.Status.SUPPRESSED, error="no longer true")
+    return True
 
 
 def _send(message: OutboxMessage) -> None:

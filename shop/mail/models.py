@@ -95,9 +95,7 @@ class SuppressedAddress(models.Model):
                 Lower("email"), condition=Q(lifted_at__isnull=True), name="mail_suppressed_address_once"
             )
         ]
-        indexes = [
-            models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="mail_suppressed_prefix")
-        ]
+        indexes = [models.Index(OpClass("email", name="varchar_pattern_ops"), name="mail_suppressed_prefix")]
 
     def __str__(self) -> str:
         return self.email

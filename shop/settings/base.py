@@ -20,6 +20,10 @@ BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
 DEPLOYMENT_NAME = env.str("DEPLOYMENT_NAME", "local")
 STAFF_ALERT_EMAILS = env.list("STAFF_ALERT_EMAILS", ["staff@shop.example"])
 
+# Mails that may turn false while they wait, by kind: asked with the message and the time just before it is
+# sent; what answers False is put aside.
+MAIL_LAST_LOOKS = {"back_in_stock": "catalog.back_in_stock.is_still_true"}
+
 # --- Django -----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "shop.apps.ShopConfig",
@@ -118,6 +122,22 @@ SHOP_TIME_ZONE = env.str("SHOP_TIME_ZONE", "Europe/London")
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+
+MEDIA_URL = "media/"
+# Of an upload. Phones take pictures of 12 to 50 million pixels; each takes three bytes while it is drawn.
+IMAGE_MAX_BYTES = 15 * 1024 * 1024
+IMAGE_MAX_PIXELS = 50_000_000
+
+
+def file_stores(public: str, private: str, staticfiles: str) -> dict:
+    """Return Django's STORAGES: files that visitors may load, uploads that they may not, static files."""
+    backend = "django.core.files.storage.FileSystemStorage"
+    return {
+        "default": {"BACKEND": backend, "OPTIONS": {"location": public}},
+        "originals": {"BACKEND": backend, "OPTIONS": {"location": private, "base_url": None}},
+        "staticfiles": {"BACKEND": staticfiles},
+    }
+
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
@@ -224,6 +244,8 @@ TAX_SERVICE = "orders.taxes.RateRows"
 RATE_LIMIT_SCALE = env.float("RATE_LIMIT_SCALE", 1.0)
 # How often, in how many seconds. What protects cards never fails open: see shop.api.limits.
 LIMITS = {
+    "back_in_stock_per_ip": (20, 3600),
+    "back_in_stock_per_email": (5, 86400),
     "checkout_per_ip": (20, 3600),
     "checkout_per_cart": (10, 3600),
     "checkout_per_email": (10, 3600),
@@ -231,6 +253,8 @@ LIMITS = {
     "payment_per_order": (10, 3600),
     "declines_per_ip": (10, 3600),
     "declines_per_order": (5, 3600),
+    "withdrawals_per_ip": (20, 3600),
+    "withdrawals_per_email": (10, 3600),
     # Only wrong passwords and codes stay counted; a right one gives its count back.
     "login_per_account": (10, 900),
     "login_per_ip": (15, 900),
@@ -307,6 +331,7 @@ SPECTACULAR_SETTINGS = {
         "PaymentStatus": "orders.models.Order.PaymentStatus",
         "FulfilmentStatus": "orders.models.Order.FulfilmentStatus",
         "SubscriptionStatus": "orders.models.Subscription.Status",
+        "DocumentKind": "orders.models.InvoiceSeries.Kind",
         "RefillStatus": "orders.models.Refill.Status",
         "RefillUnit": "orders.models.cart.RefillUnit",
         "ProductKind": "catalog.models.Product.Kind",

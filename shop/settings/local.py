@@ -14,7 +14,7 @@ if not env.str("DATABASE_URL", "") or not env.str("REDIS_URL", ""):
     sys.exit("No database: set DATABASE_URL and REDIS_URL, or start the local stack with `make run`.")
 
 from shop.settings.base import *
-from shop.settings.base import INSTALLED_APPS, caches, database
+from shop.settings.base import INSTALLED_APPS, caches, database, file_stores
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "local-only-and-not-a-secret-because-nothing-here-is-real")
@@ -29,12 +29,9 @@ CELERY_BROKER_URL = REDIS_URL
 vars().update(email_settings(env, f"file://{BASE_DIR / '.local' / 'mail'}"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "orders@shop.example")
 
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}
-MEDIA_URL = "media/"
-MEDIA_ROOT = BASE_DIR / ".local" / "media"
+MEDIA_ROOT = env.str("MEDIA_ROOT", "") or str(BASE_DIR / ".local" / "media")
+ORIGINALS_ROOT = env.str("ORIGINALS_ROOT", "") or str(BASE_DIR / ".local" / "originals")
+STORAGES = file_stores(MEDIA_ROOT, ORIGINALS_ROOT, "django.contrib.staticfiles.storage.StaticFilesStorage")
 WHITENOISE_USE_FINDERS = True
 CLOCK_CAN_MOVE = True
 MAIL_PAGE_ENABLED = True

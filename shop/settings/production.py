@@ -1,7 +1,7 @@
 """Settings of a deployment that takes real money. Everything secret comes from the environment."""
 
 from shop.settings.base import *
-from shop.settings.base import caches, database
+from shop.settings.base import caches, database, file_stores
 from shop.settings.email import email_settings
 from shop.settings.environment import BASE_DIR, env
 
@@ -21,12 +21,9 @@ CELERY_BROKER_URL = REDIS_URL
 vars().update(email_settings(env, "smtp://localhost:25"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
 
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
-MEDIA_URL = "media/"
-MEDIA_ROOT = env.str("MEDIA_ROOT", str(BASE_DIR / "media"))
+MEDIA_ROOT = env.str("MEDIA_ROOT", "") or str(BASE_DIR / "media")
+ORIGINALS_ROOT = env.str("ORIGINALS_ROOT", "") or str(BASE_DIR / "originals")
+STORAGES = file_stores(MEDIA_ROOT, ORIGINALS_ROOT, "whitenoise.storage.CompressedManifestStaticFilesStorage")
 MAIL_PAGE_ENABLED = False
 STAFF_MFA_REQUIRED = True
 STRIPE_LIVE_KEYS_ALLOWED = True

@@ -13,7 +13,19 @@ from orders import terms as agreed
 from shop.clock import reading
 from shop.storefront import baskets, markets
 
-PRIVATE_PATHS = ("/admin/", "/api/", "/cart", "/checkout", "/country", "/mails", "/o/", "/pay/", "/r/")
+PRIVATE_PATHS = (
+    "/admin/",
+    "/api/",
+    "/back-in-stock",
+    "/cart",
+    "/checkout",
+    "/country",
+    "/mails",
+    "/o/",
+    "/pay/",
+    "/r/",
+    "/search",
+)
 SECURITY_TXT_HOLDS_FOR = timedelta(days=180)
 
 

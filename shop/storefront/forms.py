@@ -23,6 +23,11 @@ def visible(text: str) -> None:
 
 ONE_LINE = (RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line, without control characters."), visible)
 
+NO_CONTROL = (
+    RegexValidator(r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f]*\Z", "Letters and line breaks only."),
+    visible,
+)
+
 
 class AddToCartForm(forms.Form):
     sku = forms.CharField(max_length=32)
@@ -84,6 +89,11 @@ class EstimateForm(forms.Form):
     def chosen_method(self) -> Method | None:
         chosen = self.cleaned_data.get("method")
         return Method(chosen) if chosen else None
+
+
+class StockRequestForm(forms.Form):
+    sku = forms.CharField(max_length=32)
+    email = forms.EmailField(max_length=254)
 
 
 class CountryForm(forms.Form):
@@ -170,3 +180,32 @@ def offer(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
     field = form.fields[name]
     assert isinstance(field, forms.ChoiceField)
     field.choices = choices
+
+
+class WithdrawalForm(forms.Form):
+    """A statement of withdrawal: only its shape is looked at, every one is taken."""
+
+    name = forms.CharField(label="Your name", max_length=120, validators=ONE_LINE)
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        help_text="The receipt goes there. Best the one that you ordered with.",
+    )
+    order_given = forms.CharField(
+        label="Order number",
+        max_length=40,
+        validators=ONE_LINE,
+        help_text="It stands in every mail about it. If you cannot find it: what did you order, and when?",
+    )
+    statement = forms.CharField(
+        label="Your statement",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        validators=NO_CONTROL,
+    )
+    form_key = forms.RegexField(r"^[0-9a-f]{32}\Z", required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].widget.attrs["autocomplete"] = "name"
+        self.fields["email"].widget.attrs["autocomplete"] = "email"

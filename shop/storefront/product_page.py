@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Prefetch
 
-from catalog import cautions, inventory, pricing, usage
+from catalog import cautions, inventory, pictures, pricing, usage
 from catalog.cautions import Caution
 from catalog.models import BundleComponent, Product, Variant
 from catalog.pricing import Offer
 from catalog.usage import MagnesiumContent, Recommendation, UsageGuide
 from shop.exceptions import NotFound
+from shop.images.showing import Shown, shown
 from shop.storefront import markets
 
 
@@ -48,20 +50,27 @@ class ProductPage:
     magnesium: MagnesiumContent | None
     pairs: list[Product]
     origin: str
+    pictures: list[Shown]
+
+    @property
+    def sold_out(self) -> list[Size]:
+        """The sizes that one may ask to be told about."""
+        return [size for size in self.sizes if not size.available]
 
 
-def product_with_slug(slug: str) -> Product:
+def product_with_slug(slug: str) -> Any:
     """Return a product that customers may see.
 
     :raises NotFound: if there is none.
     """
-    product = Product.objects.visible().select_related("category").filter(slug=slug).first()
+    visible = Product.objects.visible().select_related("category")
+    product = visible.annotate(picture_list=pictures.riding_along()).filter(slug=slug).first()
     if product is None:
         raise NotFound("There is no such product.")
     return product
 
 
-def page_of(product: Product, *, currency: str, at: datetime) -> ProductPage:
+def page_of(product: Any, *, currency: str, at: datetime) -> ProductPage:
     """Return everything that the page of a product shows, priced in a currency."""
     variants = _variants_of(product)
     parts = [part for variant in variants for part in variant.components.all()]
@@ -78,6 +87,7 @@ def page_of(product: Product, *, currency: str, at: datetime) -> ProductPage:
         magnesium=usage.magnesium_of(product),
         pairs=list(product.pairs_with.visible().order_by("position")),
         origin=markets.country_name(product.origin_country) if product.origin_country else "",
+        pictures=[shown(row) for row in product.picture_list],
     )
 
 

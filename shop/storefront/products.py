@@ -2,17 +2,19 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from catalog import inventory, usage
+from catalog import inventory, links, usage
 from catalog.usage import LineEstimate, Use
 from content.reading import live_articles
 from shop.clock import reading
 from shop.exceptions import NotFound, ShopError
-from shop.storefront import baskets, listing, markets, product_page
+from shop.storefront import baskets, listing, markets, product_data, product_page
 from shop.storefront.forms import INTERVAL_CHOICES, USUAL_INTERVAL_WEEKS, EstimateForm
 from shop.storefront.product_page import ProductPage, Size
 
@@ -54,6 +56,9 @@ def product_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "size": size,
         "articles": live_articles(at).filter(related_products=product)[:ARTICLES_SHOWN],
         "seller": markets.seller_in(market.country),
+        "product_url": links.product_url(product),
+        "picture_url": urljoin(settings.BASE_URL, page.pictures[0].src) if page.pictures else "",
+        "json_ld_script": product_data.script(page),
         "intervals": INTERVAL_CHOICES,
         **_estimator(request, page, size, at),
     }

@@ -2,13 +2,29 @@
 
 from django.urls import path
 
-from shop.storefront import cart, checkout, codes, fixed, mails, orders, payment, products
+from shop.storefront import (
+    cart,
+    checkout,
+    codes,
+    fixed,
+    mails,
+    orders,
+    payment,
+    products,
+    searching,
+    stock_requests,
+    withdrawals,
+)
 from shop.storefront.account.urls import urlpatterns as account_urls
 from shop.storefront.articles import article_urls
 
 urlpatterns = [
     path("", products.product_list, name="product-list"),
     path("products/<slug:slug>", products.product_detail, name="product"),
+    path("search", searching.show, name="search-page"),
+    path("back-in-stock", stock_requests.ask, name="stock-request-ask"),
+    path("back-in-stock/<str:token>", stock_requests.confirm, name="stock-request-confirm"),
+    path("back-in-stock/<str:token>/stop", stock_requests.stop, name="stock-request-stop"),
     path("cart", cart.show, name="cart"),
     path("cart/add", cart.add, name="cart-add"),
     path("cart/lines/<int:line_id>", cart.change, name="cart-change"),
@@ -20,6 +36,10 @@ urlpatterns = [
     path("pay/<str:token>", payment.pay, name="pay"),
     path("o/<str:token>", orders.show, name="order"),
     path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
+    path("o/<str:token>/documents/<str:code>", orders.document, name="order-document"),
+    path("o/<str:token>/withdraw", withdrawals.of_order, name="order-withdraw"),
+    path("withdraw", withdrawals.declare, name="withdraw"),
+    path("withdraw/received/<str:token>", withdrawals.received, name="withdraw-received"),
     path("o/<str:token>/again", orders.again, name="order-again"),
     *article_urls,
     *account_urls,

@@ -47,8 +47,8 @@ class Round:
 def main() -> int:
     """Measure everything, print a table and say by the exit code whether the target was met."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.inventory", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of one round")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each kind, taken in turns")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of one round")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each kind, taken in turns")
     options = parser.parse_args()
     with database_of_its_own(os.environ["DATABASE_URL"]) as url:
         os.environ["DATABASE_URL"] = url
@@ -72,12 +72,9 @@ def _table(seconds: float, rounds: int) -> list[float]:
     with _Team(max(CLIENTS)) as team:
         for shape, skus in SHAPES.items():
             for clients in CLIENTS:
-                rates = team.compare(clients, skus, seconds, rounds)
-                ratios.append(100 * rates["ours"] / rates["bare"])
-                print(
-                    f"{shape:<28} {clients:>7} {rates['bare']:>9.0f} {rates['ours']:>9.0f} {ratios[-1]:>6.0f} %",
-                    flush=True,
-                )
+                bare, ours, ratio = team.compare(clients, skus, seconds, rounds)
+                ratios.append(ratio)
+                print(f"{shape:<28} {clients:>7} {bare:>9.0f} {ours:>9.0f} {ratio:>6.0f} %", flush=True)
     return ratios
 
 
@@ -106,13 +103,17 @@ class _Team:
         for process in self.processes:
             process.join(timeout=10)
 
-    def compare(self, clients: int, skus: int, seconds: float, rounds: int) -> dict[str, float]:
-        """Return the median of pairs a second by kind; the kinds take turns, so that both meet the same hour."""
-        found: dict[str, list[float]] = {kind: [] for kind in KINDS}
-        for _ in range(rounds):
-            for kind in KINDS:
-                found[kind].append(self._round(kind, clients, skus, seconds) / seconds)
-        return {kind: statistics.median(rates) for kind, rates in found.items()}
+    def compare(self, clients: int, skus: int, seconds: float, rounds: int) -> tuple[float, float, float]:
+        """Return the medians of bare and of our pairs a second, and of the ratios of neighbours in percent.
+
+        The kinds take turns, so that both meet the same hour; a ratio is of two rounds side by side.
+        """
+        found = [
+            [self._round(kind, clients, skus, seconds) / seconds for kind in KINDS] for _ in range(rounds)
+        ]
+        bare, ours = (statistics.median(rates) for rates in zip(*found, strict=True))
+        ratios = [100 * mine / theirs for theirs, mine in found if theirs]
+        return bare, ours, statistics.median(ratios)
 
     def _round(self, kind: str, clients: int, skus: int, seconds: float) -> int:
         begins = time.monotonic() + 0.1

@@ -189,4 +189,4 @@ def test_a_product_page_shows_computed_magnesium(admin_client):
 
     page = admin_client.get(reverse("admin:catalog_product_change", args=[product.pk])).content.decode()
 
-    assert "11.9 % by weight" in page
+    assert "12.0 % by weight" in page

@@ -28,6 +28,10 @@ def test_a_product_is_listed_with_price_unit_price_refill_and_availability(clien
         "gtin": "9520001000034",
         "name": "1 kg pouch",
         "net_content": {"value": 1000, "unit": "g"},
+        "gross_weight_g": 1045,
+        "dimensions_mm": {"length": 270, "width": 180, "height": 70},
+        "min_remaining_life_days": 60,
+        "is_subscribable": True,
         "price": {"amount": 1195, "currency": "GBP", "formatted": "£11.95"},
         "list_price": {"amount": 1195, "currency": "GBP", "formatted": "£11.95"},
         "unit_price": {

@@ -311,3 +311,25 @@ def test_history_may_stand_in_a_file_as_it_is_and_not_otherwise():
     assert outcome(same) == ("ready", 0, 0, 1, 0)
     assert "has begun and is not changed" in other.errors[0][2]
     assert Price.objects.get(currency="GBP").amount == 1250
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_an_import_waits_while_another_one_is_being_applied():
+    make_variant(sku="FLK", stock=0)
+    job = sheets.approve(check("lots", csv_of(LOTS, ["FLK", "L1", 4, "2029-05-31", ""])))
+    at, other = reading.now(), connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [sheets.jobs.APPLY_LOCK])
+        cursor.execute("SELECT 1")
+
+    sheets.run(job.pk, at=at)
+    waiting = ImportJob.objects.get(pk=job.pk)
+    assert (waiting.status, waiting.attempts) == ("applying", 0)
+    assert sheets.run(job.pk, at=at) is None
+    other.close()
+    sheets.run(job.pk, at=at + timedelta(seconds=30))
+
+    assert ImportJob.objects.get(pk=job.pk).status == "applied"
+    assert Lot.objects.count() == 1

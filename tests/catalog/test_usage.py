@@ -157,7 +157,7 @@ def test_guides_give_dose_water_warmth_and_cautions(loaded):
 @pytest.mark.parametrize(
     ("code", "percent", "per_ml", "per_spray"),
     [
-        ("FLK-ORI", "11.9", None, None),
+        ("FLK-ORI", "12.0", None, None),
         ("OIL-STR", "7.9", 101, "15.2"),
         ("OIL-GEN", "4.0", 45, "6.7"),
         ("OIL-LAV", "6.4", 78, "11.7"),

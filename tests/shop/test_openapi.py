@@ -17,6 +17,7 @@ BY_NAME = {
     "line_not_found",
     "too_many_lines",
     "address_incomplete",
+    "country_mismatch",
 }
 
 

@@ -30,6 +30,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path, actor = options["file"], _actor(options["by"])
         try:
+            if path.stat().st_size > sheets.MAX_BYTES:
+                raise CommandError(
+                    f"{path.name} is larger than {sheets.MAX_BYTES // 1024 // 1024} MB. Split it."
+                )
             content = path.read_bytes()
             job = sheets.bring(
                 kind=options["kind"], file_name=path.name, content=content, at=reading.now(), actor=actor

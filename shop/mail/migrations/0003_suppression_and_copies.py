@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='suppressedaddress',
-            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Lower('email'), name='text_pattern_ops'), name='mail_suppressed_prefix'),
+            index=models.Index(django.contrib.postgres.indexes.OpClass('email', name='varchar_pattern_ops'), name='mail_suppressed_prefix'),
         ),
         migrations.AddConstraint(
             model_name='suppressedaddress',

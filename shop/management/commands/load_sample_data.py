@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 import catalog.sample_data
 import content.sample_data
 import orders.sample_data
+from catalog import sample_pictures
 from catalog.models import Product
 from shop.accounts import registration, roles
 from shop.accounts.models import User
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             return
         at = reading.now()
         catalog.sample_data.load(at=at)
+        sample_pictures.load()
         orders.sample_data.load(at=at)
         content.sample_data.load(at=at)
         _make_staff(at)
