@@ -37,13 +37,17 @@ ROLES: dict[str, frozenset[str]] = {
     | _may("view change", "catalog.stocklevel", "catalog.stockreservation")
     | _may("view add change", "catalog.lot", "catalog.rawlot", "catalog.stockmovement")
     | _may("view add change", "orders.shipment", "orders.shipmentline")
+    | _may("view change", "orders.return", "orders.returnline", "orders.returnfinding")
     | _may("view", "orders.recallnotice"),
     # Helps customers: their orders, refills, cards and mails. Refunds up to the limits of the role.
     SUPPORT: _SEES_GOODS
     | _SEES_ORDERS
     | _may("change", "orders.order")
     | _may("view add", "orders.striperefund")
-    | _may("view change", "orders.subscription", "mail.outboxmessage")
+    | _may("view change", "orders.subscription", "orders.withdrawal", "mail.outboxmessage")
+    | _may("view add change", "orders.return", "orders.returnline", "orders.returnfinding")
+    | _may("view change", "catalog.stockrequest")
+    | _may("view", "orders.invoice")
     | _may("view add change", "mail.suppressedaddress")
     | _may(
         "view",

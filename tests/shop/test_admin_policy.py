@@ -34,6 +34,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "catalog.StockLevel": ("v", "v", "", "v", "v"),
     "catalog.StockMovement": ("va", "", "", "va", "va"),
     "catalog.StockReservation": ("v", "", "", "v", "v"),
+    "catalog.StockRequest": ("", "v", "", "v", "v"),
     "catalog.Variant": ("v", "v", "v", "vac", "vac"),
     "content.Article": ("", "", "vac", "vac", "vac"),
     "content.Citation": ("", "", "vac", "vacd", "vacd"),
@@ -49,6 +50,8 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.DiscountCode": ("", "v", "", "vac", "vac"),
     "orders.Dispute": ("", "v", "", "v", "v"),
     "orders.FraudWarning": ("", "v", "", "v", "v"),
+    "orders.Invoice": ("", "v", "", "v", "v"),
+    "orders.InvoiceSeries": ("", "", "", "v", "v"),
     "orders.Order": ("v", "v", "", "v", "v"),
     "orders.OrderDiscount": ("", "v", "", "v", "v"),
     "orders.Payment": ("", "v", "", "v", "v"),
@@ -58,6 +61,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.ReconciliationDifference": ("", "", "", "v", "v"),
     "orders.ReconciliationRun": ("", "", "", "v", "v"),
     "orders.Refill": ("", "v", "", "v", "v"),
+    "orders.Return": ("v", "v", "", "v", "v"),
     "orders.SavedCard": ("", "v", "", "v", "v"),
     "orders.SellerIdentity": ("", "", "", "vacd", "vacd"),
     "orders.Shipment": ("v", "v", "", "v", "v"),
@@ -69,6 +73,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.TaxRate": ("", "v", "", "vacd", "vacd"),
     "orders.WebhookEvent": ("", "", "", "v", "v"),
     "privacy.Erasure": ("", "v", "", "v", "v"),
+    "orders.Withdrawal": ("", "v", "", "v", "v"),
 }
 
 _W, _S, _E, _M = "warehouse", "support", "editor", "manager"
@@ -111,6 +116,7 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
         **_each(_EXPORT, {_W, _S, _M}),
         **_each(("stocktake", "receive", "import_file", "count_sku", "receive_sku"), {_W, _M}),
     },
+    "catalog.StockRequest": {"stop": {_S, _M}},
     "catalog.StockReservation": {"find_stock_for": {_W, _M}, "find_stock": {_W, _M}},
     "content.Article": {
         **_each(
@@ -134,6 +140,9 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
     "orders.Discount": {"generate": {_M}, "download_codes": {_M}},
     "orders.Order": {
         "pack_order": {_W, _M},
+        "invoice": {_W, _S, _M},
+        "packing_slip": {_W, _S, _M},
+        "open_return": {_S, _M},
         "ask_stripe": {_W, _S, _M},
         **_each(
             ("change_address", "remove_pieces", "finish_review", "send_confirmation", "cancel_order"),
@@ -142,10 +151,19 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
         "refund_part": {_S, _M},
         "refund_rest": {_S, _M},
     },
+    "orders.Invoice": {"download": {_S, _M}},
     "orders.Payout": {"download_csv": {_M}, "read_again": {_M}},
-    "orders.Shipment": _each(
-        ("dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again"), {_W, _M}
-    ),
+    "orders.Shipment": {
+        **_each(
+            ("dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again"), {_W, _M}
+        ),
+        "slip": {_W, _S, _M},
+    },
+    "orders.Return": {
+        **_each(("inspect", "cancel_return", "close_unpaid"), {_W, _S, _M}),
+        "pay_back": {_S, _M},
+    },
+    "orders.Withdrawal": _each(("match_order", "close", "cancel_order", "open_return"), {_S, _M}),
     "orders.Subscription": _each(("pause", "resume", "skip", "cancel"), {_S, _M}),
     "orders.WebhookEvent": {"work_off_again": {_M}},
 }
