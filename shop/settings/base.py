@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.storefront.policy.ContentPolicy",
+    "shop.api.middleware.OtherOrigins",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -300,10 +301,14 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "shop.api.schema.ShopSchema",
     "DEFAULT_THROTTLE_CLASSES": ["shop.api.throttles.BurstThrottle"],
     "DEFAULT_FILTER_BACKENDS": [],
+    # Nothing to tell a browser that asks: the document says it all, and CORS is answered before.
+    "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "shop.api.errors.problem_handler",
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+# Origins of other front ends, with their scheme. They send a token: cookies never cross to another origin.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 API_MAX_BODY_BYTES = 256 * 1024
 API_MAX_JSON_DEPTH = 32
 
@@ -423,7 +428,13 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "plain": {
+            "()": "shop.logs.RedactingFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     # One line a request is Stripe's own log's business.
