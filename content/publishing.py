@@ -17,7 +17,7 @@ from django.db import transaction
 from catalog import cautions
 from content import gate
 from content import words as wording
-from content.models import Article, ClaimOverride, FormerSlug, Reviewer, Revision, Step
+from content.models import MAX_BODY, Article, ClaimOverride, FormerSlug, Reviewer, Revision, Step
 from shop.exceptions import Conflict, Forbidden, InvalidInput
 from shop.transitions import advance
 
@@ -287,6 +287,8 @@ def _add_revision(
 
 def _check(article: Article, content: wording.Words) -> None:
     """Put words on the instance and check them there; the caller saves it or throws it away."""
+    if len(content["body"]) > MAX_BODY:
+        raise InvalidInput("The article is too long.", fields={"body": [f"At most {MAX_BODY:,} characters."]})
     wording.put_on(article, content)
     try:
         article.clean_fields(exclude={"created_at", "updated_at"})

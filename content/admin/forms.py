@@ -14,7 +14,7 @@ from unfold.widgets import (
 from catalog import cautions
 from content import pictures
 from content import words as wording
-from content.models import Article, Citation, FormerSlug, Revision, validate_takeaways
+from content.models import MAX_BODY, Article, Citation, FormerSlug, Revision, validate_takeaways
 from shop.images.admin import PictureForm
 
 
@@ -58,6 +58,12 @@ class ArticleForm(forms.ModelForm):
         if FormerSlug.objects.filter(slug=slug).exclude(article=self.instance.pk).exists():
             raise forms.ValidationError("Another article once had that address.")
         return slug
+
+    def clean_body(self) -> str:
+        body: str = self.cleaned_data["body"]
+        if len(body) > MAX_BODY:
+            raise forms.ValidationError(f"The article is too long: at most {MAX_BODY:,} characters.")
+        return body
 
     def clean_takeaways(self) -> list[str]:
         lines = [line.strip() for line in self.cleaned_data["takeaways"].splitlines() if line.strip()]

@@ -208,3 +208,12 @@ def test_numbers_of_no_revision_are_passed_over(desk: Client, query: str) -> Non
     answer = desk.get(f"/admin/content/article/{article.pk}/compare/{query}")
 
     assert "hold the same words" in answer.content.decode()
+
+
+def test_a_body_without_end_is_refused_beside_its_field(desk: Client) -> None:
+    body = "".join(f"<p>word{number}</p>" for number in range(20_000))
+
+    answer = desk.post(reverse("admin:content_article_add"), form_data(body=body))
+
+    assert "too long" in str(answer.context["adminform"].form.errors["body"])
+    assert not Article.objects.exists()
