@@ -76,7 +76,9 @@ def _line(part: OrderLineComponent, units: int) -> dict[str, Any]:
 
 
 def _hs(part: OrderLineComponent) -> str:
-    return part.line.hs_code if part.line.variant_id == part.variant_id else part.variant.product.hs_code
+    """Return the code that was agreed on; where there was none, and for parts of a bundle, the product's."""
+    own = part.line.hs_code if part.line.variant_id == part.variant_id else ""
+    return own or part.variant.product.hs_code
 
 
 def net_value(part: OrderLineComponent, units: int) -> int:

@@ -8,7 +8,7 @@ without effect.
 from collections.abc import Callable
 from datetime import datetime
 
-from orders import payouts, settlement, stripe_gateway, stripe_reads
+from orders import card_setups, payouts, settlement, stripe_gateway, stripe_reads
 from orders.models import WebhookEvent
 from orders.subscriptions import cards
 
@@ -63,6 +63,10 @@ def _card(event: WebhookEvent, at: datetime) -> None:
     cards.ask(event.object_id, at=at)
 
 
+def _setup(event: WebhookEvent, at: datetime) -> None:
+    card_setups.observe(event.object_id, mood=stripe_gateway.BACKGROUND, at=at)
+
+
 def _customer(event: WebhookEvent, at: datetime) -> None:
     cards.ask_customer(event.object_id, at=at)
 
@@ -80,6 +84,7 @@ _HANDLERS: tuple[tuple[str, Handler], ...] = (
     ("charge.dispute.", _dispute),
     ("radar.early_fraud_warning.", _warning),
     ("payment_method.", _card),
+    ("setup_intent.", _setup),
     ("customer.deleted", _customer),
     ("payout.", _payout),
 )

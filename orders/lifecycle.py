@@ -154,7 +154,7 @@ def hold_parcel(order: Order, reason: str, *, at: datetime) -> None:
 
 
 @transaction.atomic
-def finish_review(order: Order, *, finding: str, actor: User, at: datetime) -> None:
+def finish_review(order: Order, *, finding: str, actor: User | None, at: datetime) -> None:
     """A person has looked and the order may go on. Takes the order's lock itself.
 
     :raises NothingToReview: if nobody asked for a look.

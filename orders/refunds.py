@@ -9,8 +9,9 @@ from django.db.models import Sum
 from orders import attempts, lifecycle, stripe_gateway, units
 from orders.models import Dispute, Order, OrderLine, Payment, RefundLine, StripeRefund
 from orders.stripe_gateway import Mood, Refund
+from shop.accounts import roles
 from shop.accounts.models import User
-from shop.exceptions import Conflict, InvalidInput
+from shop.exceptions import Conflict, Forbidden, InvalidInput
 from shop.money import format_money, split_by_weight
 
 Status = StripeRefund.Status
@@ -24,6 +25,11 @@ class NothingToRefund(Conflict):
 class RefundedMeanwhile(Conflict):
     code = "refunded_meanwhile"
     title = "Something was refunded meanwhile"
+
+
+class AboveYourLimit(Forbidden):
+    code = "refund_above_limit"
+    title = "More than your role may refund"
 
 
 class RefundTooLarge(InvalidInput):
@@ -54,6 +60,7 @@ def request_refund(
     amount: int | None = None,
     lines: Mapping[int, int] | None = None,
     with_shipping: bool = False,
+    shipping_at_most: int | None = None,
     expected_left: int | None = None,
     reason: str,
     actor: User | None,
@@ -63,10 +70,12 @@ def request_refund(
     of `lines` that are in no parcel yet are not sent any more.
 
     Give `amount` (minor units), or `lines` ({order line id: quantity}), shipping or both, or none of them
-    for everything that is left. `expected_left` is what the asker saw as refundable, so that a form sent
+    for everything that is left. `shipping_at_most` caps the shipping, as where a dearer way than the standard
+    one was chosen. `expected_left` is what the asker saw as refundable, so that a form sent
     twice refunds once.
     :raises RefundTooLarge: if it exceeds what is left. :raises NothingToRefund: if nothing is.
     :raises RefundedMeanwhile: if what is left is not what was expected.
+    :raises AboveYourLimit: if a member of staff asks for more of one order than their role allows.
     """
     order = Order.objects.select_for_update().get(pk=order.pk)
     payment = Payment.objects.select_for_update().get(order=order)
@@ -77,7 +86,7 @@ def request_refund(
         now_left = format_money(left, payment.currency)
         raise RefundedMeanwhile(f"Something was refunded meanwhile; {now_left} is left. Look again.")
     shares = _line_amounts(order, lines or {})
-    shipping = _shipping_amount(order, payment) if with_shipping else 0
+    shipping = _shipping_amount(order, payment, shipping_at_most) if with_shipping else 0
     by_part = lines is not None or with_shipping
     wanted = amount if amount is not None else (sum(shares.values()) + shipping if by_part else left)
     if not 0 < wanted <= left:
@@ -85,6 +94,7 @@ def request_refund(
             f"At most {format_money(left, payment.currency)} can be refunded.",
             fields={"amount": ["Between one minor unit and what is left."]},
         )
+    _check_limit(payment, wanted, actor)
     refund = StripeRefund.objects.create(
         payment=payment,
         amount=wanted,
@@ -112,6 +122,18 @@ def _send_no_more(order: Order, lines: Mapping[int, int], *, at: datetime) -> No
     dropped = {line_id: min(n, unsent.get(line_id, 0)) for line_id, n in lines.items()}
     if any(dropped.values()):
         units.cancel_units(order, {line_id: n for line_id, n in dropped.items() if n}, at=at)
+
+
+def _check_limit(payment: Payment, wanted: int, actor: User | None) -> None:
+    """Under the payment's lock. What this person refunded of the order before counts along."""
+    limit = roles.refund_limit(actor, payment.currency) if actor is not None and actor.is_staff else None
+    if actor is None or limit is None:
+        return
+    mine = payment.refunds.filter(requested_by=actor, status__in=StripeRefund.COUNTED)
+    done = mine.aggregate(sum=Sum("amount"))["sum"] or 0
+    if done + wanted > limit:
+        left = format_money(max(0, limit - done), payment.currency)
+        raise AboveYourLimit(f"You may refund {left} of this order. Ask somebody whose role may do more.")
 
 
 class RefundRefused(Conflict):
@@ -177,11 +199,12 @@ def _after_failure(refund: StripeRefund, intent_id: str, *, at: datetime) -> Ref
     return known
 
 
-def _shipping_amount(order: Order, payment: Payment) -> int:
+def _shipping_amount(order: Order, payment: Payment, at_most: int | None) -> int:
     """Return what the customer paid for shipping, tax included, less what went back already."""
     paid = order.shipping_total + (0 if order.tax_included else order.shipping_tax)
     counted = payment.refunds.filter(status__in=StripeRefund.COUNTED)
-    return paid - (counted.aggregate(sum=Sum("shipping_amount"))["sum"] or 0)
+    whole = paid if at_most is None else min(paid, at_most)
+    return max(0, whole - (counted.aggregate(sum=Sum("shipping_amount"))["sum"] or 0))
 
 
 def _line_amounts(order: Order, lines: Mapping[int, int]) -> dict[int, int]:

@@ -17,6 +17,7 @@ from orders import (
     card_testing,
     disputes,
     emails,
+    invoices,
     lifecycle,
     payments,
     placement,
@@ -24,7 +25,7 @@ from orders import (
     stripe_gateway,
     stripe_reads,
 )
-from orders.models import Dispute, Order, Payment, StripeRefund
+from orders.models import Dispute, Invoice, Order, Payment, StripeRefund
 from orders.stripe_gateway import Intent, Mood, Refund
 from orders.subscriptions import billing, dunning, enrollment, halts
 from shop.mail import outbox
@@ -109,6 +110,7 @@ def settle_free(order: Order, *, at: datetime) -> Order:
         lifecycle.mark_paid(order, at=at)
         lifecycle.note(order, "free", "Nothing to pay: discounts cover all of it.", at=at)
         lifecycle.confirm(order, at=at)
+        _invoice(order, at=at)
         outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
     return order
 
@@ -259,6 +261,7 @@ def _succeeded(order: Order, payment: Payment, intent: Intent, *, at: datetime) 
         return
     if order.status != Order.Status.PLACED:
         lifecycle.confirm(order, at=at)
+    _invoice(order, at=at)
     refill = billing.lock_for(order)
     if refill is not None:
         billing.apply_paid(refill, at=at)
@@ -266,6 +269,15 @@ def _succeeded(order: Order, payment: Payment, intent: Intent, *, at: datetime) 
     if payment.saves_card:
         _begin_refills(order, intent, at=at)
     outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
+
+
+def _invoice(order: Order, *, at: datetime) -> None:
+    """Issue the invoice of an order that stands. Money counts even where nobody is named as the seller."""
+    try:
+        invoices.issue_invoice(order, at=at)
+    except invoices.NoSeller as refusal:
+        lifecycle.note(order, "no_invoice", refusal.detail, at=at)
+        outbox.alert_staff(emails.staff_review(order, refusal.detail), at=at)
 
 
 def _begin_refills(order: Order, intent: Intent, *, at: datetime) -> None:
@@ -382,6 +394,11 @@ def _refund_changed(order: Order, payment: Payment, refund: StripeRefund, *, at:
     amount = format_money(refund.amount, refund.currency)
     lifecycle.note(order, "refund", f"Refund of {amount}: {refund.status}.", at=at, refund=refund.pk)
     if refund.status == StripeRefund.Status.SUCCEEDED:
+        refund.payment = payment
+        payment.order = order
+        invoices.issue_credit_note(refund, at=at)
         outbox.enqueue(emails.refund_sent(order, refund), to=order.email, at=at)
     elif refund.status == StripeRefund.Status.FAILED:
-        outbox.alert_staff(emails.staff_review(order, f"a refund of {amount} failed"), at=at)
+        credited = Invoice.objects.filter(refund=refund).first()
+        wrong = f"; credit note {credited.code} says otherwise" if credited is not None else ""
+        outbox.alert_staff(emails.staff_review(order, f"a refund of {amount} failed{wrong}"), at=at)

@@ -21,6 +21,8 @@ from orders import stripe_events, stripe_transport
 from shop.exceptions import Unavailable
 
 API_VERSION = "2026-10-28.endive"
+# What Stripe says of a card that was deleted or detached.
+CARD_IS_GONE = frozenset({"resource_missing", "payment_method_unexpected_state"})
 _EXPAND = ["payment_method", "latest_charge"]
 
 
@@ -128,8 +130,31 @@ def at_the_till() -> Mood:
 
 def create_customer(*, email: str, name: str, reference: str, key: str, mood: Mood) -> str:
     """Create a customer at Stripe and return its id."""
-    params: Any = {"email": email, "name": name, "metadata": {"reference": reference}}
+    # An account need not have a name, and Stripe takes an empty one for an order to remove it.
+    named = {"name": name} if name else {}
+    params: Any = {"email": email, **named, "metadata": {"reference": reference}}
     return _call(lambda: _client(mood).v1.customers.create(params, {"idempotency_key": key})).id
+
+
+def create_setup(*, stripe_customer_id: str, reference: str, key: str, mood: Mood) -> tuple[str, str]:
+    """Open a SetupIntent, which saves a card where nothing is charged; return its id and client secret."""
+    params: Any = {
+        "customer": stripe_customer_id,
+        "usage": "off_session",
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        "metadata": {"card_setup": reference},
+    }
+    found = _call(lambda: _client(mood).v1.setup_intents.create(params, {"idempotency_key": key}))
+    return found.id, found.client_secret or ""
+
+
+def detach_card(payment_method_id: str, *, mood: Mood) -> None:
+    """Take a card from its customer: nobody can charge it again. One that is gone already is no error."""
+    try:
+        _call(lambda: _client(mood).v1.payment_methods.detach(payment_method_id))
+    except Refused as refusal:
+        if refusal.code not in CARD_IS_GONE:
+            raise
 
 
 def create_intent(params: Mapping[str, Any], *, key: str, mood: Mood) -> Intent:

@@ -35,6 +35,31 @@ class FraudWarning:
     raised_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A SetupIntent as it stood when it was read."""
+
+    id: str
+    status: str
+    customer_id: str
+    payment_method_id: str
+    livemode: bool
+    client_secret: str
+
+
+def retrieve_setup(setup_id: str, *, mood: stripe_gateway.Mood = stripe_gateway.BACKGROUND) -> Setup:
+    """Read a SetupIntent."""
+    found = stripe_gateway.read("setup_intents", setup_id, mood=mood)
+    return Setup(
+        id=found.id,
+        status=found.status,
+        customer_id=stripe_gateway.id_of(getattr(found, "customer", None)),
+        payment_method_id=stripe_gateway.id_of(getattr(found, "payment_method", None)),
+        livemode=bool(found.livemode),
+        client_secret=getattr(found, "client_secret", "") or "",
+    )
+
+
 def retrieve_dispute(dispute_id: str) -> Dispute:
     """Read a dispute."""
     return _dispute(stripe_gateway.read("disputes", dispute_id))

@@ -6,6 +6,7 @@ from typing import Any
 from celery import Task, shared_task
 
 from orders import books, payouts, reconciler, settlement, stripe_gateway
+from orders.returns import withdrawals
 from orders.subscriptions import billing, changes, dunning, planning
 from shop import wake as waking
 from shop.clock import reading
@@ -93,3 +94,15 @@ def sync_payouts() -> None:
         payouts.sync(at=reading.now())
     except (stripe_gateway.OutcomeUnknown, stripe_gateway.Refused) as error:
         logger.warning("payouts wait for the next wake-up: %s", error)
+
+
+@shared_task(name="orders.match_withdrawals")
+def match_withdrawals() -> None:
+    """Find the orders that statements of withdrawal mean."""
+    withdrawals.match_waiting(at=reading.now())
+
+
+@shared_task(name="orders.send_refund")
+def send_refund(refund_id: int) -> None:
+    """Send one refund at once; when this is lost, the reconciler sends it."""
+    reconciler.send_refund(refund_id, at=reading.now())

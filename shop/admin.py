@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import update_wrapper
+from functools import lru_cache, update_wrapper
 from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
+from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.checks import ModelAdminChecks
+from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
 from django.db import connection, models
 from django.http import HttpRequest, HttpResponse
@@ -21,11 +23,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.sites import UnfoldAdminSite
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from shop import second_factor
 from shop.characters import one_line
 from shop.exceptions import ShopError
 from shop.money import format_money
@@ -36,8 +40,31 @@ class ShopAdminSite(UnfoldAdminSite):
 
     site_title = "Shop"
     index_title = "Today"
-    # found by name: the page itself belongs to the roof
+    # found by name: the pages themselves belong to the roof
     index_template = "backoffice/index.html"
+    door_template = "storefront/account/staff_door.html"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Staff only, and only with a second factor where the settings ask for one."""
+        return super().has_permission(request) and second_factor.is_enough(request)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Send strangers to the shop's one login, whose guesses are counted; tell others what they lack."""
+        goes_to = _own_path(request.GET.get("next", "")) or reverse("admin:index")
+        if not request.user.is_authenticated:
+            return redirect_to_login(goes_to)
+        if self.has_permission(request):
+            return redirect(goes_to)
+        is_staff = super().has_permission(request)
+        has_app = is_staff and is_mfa_enabled(request.user, types=["totp"])
+        context = {"is_staff": is_staff, "has_app": has_app, "goes_to": goes_to}
+        return TemplateResponse(request, self.door_template, context, status=403)
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The account's own page counts tries at the present password."""
+        return redirect("account_change_password")
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """Let every page show, and every form take, times of the shop's own zone."""
@@ -49,6 +76,10 @@ class ShopAdminSite(UnfoldAdminSite):
                 return answer.render() if hasattr(answer, "render") else answer
 
         return super().admin_view(update_wrapper(in_the_shops_zone, view), cacheable)
+
+
+def _own_path(url: str) -> str:
+    return url if url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None) else ""
 
 
 site = ShopAdminSite(name="admin")
@@ -137,7 +168,8 @@ class ShopAdmin(ModelAdmin):
         ways += self.other_ways_to_find(term)
         found = [way[: self.FOUND_AT_MOST] for way in ways]
         # Asked for first: joined in, the planner takes them for many and walks the whole table by its key.
-        return queryset.filter(pk__in=list(found[0].union(*found[1:]))), False
+        newest = sorted(found[0].union(*found[1:]), reverse=True)[: self.FOUND_AT_MOST]
+        return queryset.filter(pk__in=newest), False
 
     def other_ways_to_find(self, term: str) -> list[models.QuerySet[Any, Any]]:
         """Return more querysets of primary keys that a term may mean, each by an index of its own."""
@@ -225,10 +257,14 @@ def when(moment: datetime | None) -> str:
 
 def badges(*labels: tuple[str, str]) -> SafeString:
     """Return (text, kind) pairs as badges; kinds are info, success, warning and danger."""
-    shown = [
-        render_to_string("unfold/helpers/label.html", {"text": text, "type": kind}) for text, kind in labels
-    ]
+    shown = [_badge(text, kind) for text, kind in labels]
     return mark_safe(" ".join(shown))  # noqa: S308 - each part was escaped by its template
+
+
+@lru_cache(maxsize=512)
+def _badge(text: str, kind: str) -> str:
+    """Draw each badge once: a list of orders shows two hundred, of a dozen kinds."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": kind})
 
 
 class ReasonForm(forms.Form):

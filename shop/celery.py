@@ -26,6 +26,7 @@ app.conf.beat_schedule = {
     "charge the refills that are due": {"task": "orders.dispatch_due_refills", "schedule": 15.0},
     "plan the coming refills": {"task": "orders.plan_refills", "schedule": 15.0},
     "ask Stripe about silent payments": {"task": "orders.reconcile", "schedule": 60.0},
+    "match statements of withdrawal": {"task": "orders.match_withdrawals", "schedule": 60.0},
     "ask Stripe about disputes and fraud warnings": {"task": "orders.check_disputes", "schedule": 600.0},
     "compare the books, once a night": {"task": "orders.audit_books", "schedule": 900.0},
     "copy payouts": {"task": "orders.sync_payouts", "schedule": 21600.0},

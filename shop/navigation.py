@@ -29,6 +29,9 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("orders.Order", "receipt_long"),
         ("orders.Payment", "payments"),
         ("orders.StripeRefund", "undo"),
+        ("orders.Invoice", "description"),
+        ("orders.Withdrawal", "assignment_return"),
+        ("orders.Return", "keyboard_return"),
         ("orders.Dispute", "gavel"),
         ("orders.FraudWarning", "report"),
         ("orders.Payout", "account_balance"),
@@ -81,8 +84,11 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("orders.ShippingRate", "scale"),
         ("orders.TaxRate", "percent"),
         ("orders.SellerIdentity", "storefront"),
+        ("orders.InvoiceSeries", "tag"),
         ("accounts.User", "badge"),
         ("auth.Group", "groups"),
+        ("accounts.RefundLimit", "price_check"),
+        ("history.Change", "manage_history"),
         ("orders.PaymentAttempt", "api"),
         ("orders.WebhookEvent", "webhook"),
     ),
@@ -92,7 +98,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of the sidebar with the pages that this person may see."""
     pages = {model._meta.label: page for model, page in site._registry.items()}
-    groups = []
+    groups: list[dict[str, Any]] = []
     for title, records in GROUPS.items():
         items = [
             _item(label, icon)
@@ -101,14 +107,23 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if items:
             groups.append({"title": title, "separator": True, "items": items})
+    _mark_here(request, [item for group in groups for item in group["items"]])
     return groups
+
+
+def _mark_here(request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    """Mark the one page that this is: the address of a list begins those of its pages."""
+    links = [item["link"] for item in items if request.path.startswith(item["link"])]
+    here = max(links, key=len, default="")
+    for item in items:
+        item["active"] = item["link"] == here
 
 
 def _record(label: str) -> str:
     return PAGES[label][2] if label in PAGES else label
 
 
-def _item(label: str, icon: str) -> dict[str, str]:
+def _item(label: str, icon: str) -> dict[str, Any]:
     if label in PAGES:
         address, title, _ = PAGES[label]
         return {"title": title, "icon": icon, "link": reverse(address)}

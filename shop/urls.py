@@ -17,6 +17,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("orders.api.urls")),
     path("", include("content.api.urls")),
     path("", include("shop.search.api")),
+    path("", include("shop.accounts.api.urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

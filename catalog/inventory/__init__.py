@@ -47,6 +47,7 @@ from catalog.inventory.lots import (
 )
 from catalog.inventory.reservations import (
     allocate,
+    count_packed,
     cover_shortage,
     gone_short,
     is_reserved,
@@ -82,6 +83,7 @@ __all__ = [
     "consume",
     "count",
     "count_many",
+    "count_packed",
     "cover_shortage",
     "demand_of",
     "differences",

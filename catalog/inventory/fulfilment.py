@@ -76,9 +76,10 @@ def _consume_reservations(reference: str, leaving: Mapping[int, int]) -> None:
             left = row.quantity - row.consumed if row else 0
             raise NotAllocated(f"{reference} has {left} units of variant {variant_id} allocated, not {n}.")
         row.consumed += n
+        row.packed = max(0, row.packed - n)
         if row.consumed == row.quantity:
             row.status = StockReservation.Status.CONSUMED
-    StockReservation.objects.bulk_update(list(rows.values()), ["consumed", "status"])
+    StockReservation.objects.bulk_update(list(rows.values()), ["consumed", "packed", "status"])
 
 
 def _check_lots(moves: Sequence[StockMovement], at: datetime) -> None:

@@ -185,7 +185,8 @@ def let_go(rows: Sequence[StockReservation]) -> None:
 def make_room(level: StockLevel, leaving: int) -> Taken:
     """Break as few promises as needed so that `leaving` units can be taken from a locked level.
 
-    Holds go first, then allocations, newest first each: who is still paying loses before who has paid.
+    Holds go first, then allocations that are not packed, newest first each: who is still paying loses before
+    who has paid. What is in a box already goes last, only where nothing else is left.
     """
     missing = level.reserved - (level.on_hand - leaving)
     if missing <= 0:
@@ -198,7 +199,7 @@ def make_room(level: StockLevel, leaving: int) -> Taken:
     missing -= sum(row.quantity - row.consumed for row in holds)
     let_go(holds)
     allocated = [row for row in open_rows.order_by("-pk") if row.status == StockReservation.Status.ALLOCATED]
-    short = _enough_of(allocated, missing)
+    short = _enough_of(sorted(allocated, key=lambda row: row.packed > 0), missing)
     for row in short:
         row.status = StockReservation.Status.SHORT
     StockReservation.objects.bulk_update(short, ["status"])

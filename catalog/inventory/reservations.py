@@ -217,6 +217,17 @@ def release_units(reference: str, quantities: Mapping[int, int], *, at: datetime
 
 
 @transaction.atomic(savepoint=False)
+def count_packed(reference: str, quantities: Mapping[int, int], *, at: datetime) -> None:
+    """Say that units of a reference lie in a box (by variant id), or with negative numbers that they were
+    taken out again. Not repeatable: the caller knows whether it was done.
+    """
+    rows = [row for row in _locked(reference) if row.status in (*StockReservation.OPEN, Status.SHORT)]
+    for row in rows:
+        row.packed = max(0, row.packed + quantities.get(row.variant_id, 0))
+    StockReservation.objects.bulk_update(rows, ["packed"])
+
+
+@transaction.atomic(savepoint=False)
 def cover_shortage(reference: str, *, at: datetime) -> bool:
     """Allocate anew what went short, all of it or nothing; return whether the reference is whole now."""
     short = [row for row in _locked(reference) if row.status == Status.SHORT]

@@ -145,6 +145,8 @@ class StockReservation(models.Model):
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="reservations")
     quantity = models.PositiveIntegerField()
     consumed = models.PositiveIntegerField(default=0)
+    # Of the open part, what lies in a box already: the last to be taken away again.
+    packed = models.PositiveIntegerField(default=0, db_default=0)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.HELD)
     expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -209,7 +211,7 @@ class StockMovement(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    # What caused it ("shipment:S-…", "count:2026-11-23", "import:42") and which line of that.
+    # What caused it ("shipment:P-…", "count:2026-11-23", "import:42") and which line of that.
     cause = models.CharField(max_length=80)
     line = models.CharField(max_length=40, blank=True)
     at = models.DateTimeField()

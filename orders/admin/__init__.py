@@ -8,9 +8,11 @@ from orders.admin import (
     disputes,
     mail_samples,
     orders,
+    paper,
     payments,
     recalls,
     regions,
+    returns,
     shipments,
     subscriptions,
 )
@@ -23,9 +25,11 @@ __all__ = [
     "disputes",
     "mail_samples",
     "orders",
+    "paper",
     "payments",
     "recalls",
     "regions",
+    "returns",
     "shipments",
     "subscriptions",
 ]

@@ -6,8 +6,9 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from orders import addresses
-from orders.models import Order
+from orders.models import Order, StripeRefund
 from orders.models.cart import interval_in_words
+from shop.money import format_money
 
 STATUS = {"pending": "info", "placed": "success", "cancelled": "danger", "expired": "warning"}
 PAYMENT = {
@@ -76,6 +77,16 @@ def address(value: Mapping[str, str]) -> SafeString | str:
 def interval(count: int | None, unit: str | None) -> str:
     """Return a refill's interval in words: every 4 weeks."""
     return interval_in_words(count, unit) or "once"
+
+
+def units(quantity: int, what: str) -> str:
+    """Return units of something, never broken between number and name: 2 × FLK-ORI-1000."""
+    return f"{quantity}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{what}"
+
+
+def refund_amount(refund: StripeRefund | None) -> str:
+    """Return what a refund pays back and how it stands: £12.50, succeeded."""
+    return f"{format_money(refund.amount, refund.currency)}, {refund.status}" if refund is not None else "–"
 
 
 def weight(grams: int) -> str:

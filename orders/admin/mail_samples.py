@@ -1,6 +1,6 @@
 """What the preview page of the mails shows of this app."""
 
-from orders.emails.samples import SAMPLES
+from orders.emails import return_samples, samples
 from shop.mail import preview
 
-preview.offer(SAMPLES)
+preview.offer({**samples.SAMPLES, **return_samples.SAMPLES})

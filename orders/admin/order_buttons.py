@@ -10,11 +10,13 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from orders import checkout, lifecycle, reconciler, refunds, settlement
-from orders.admin import looks, parcel_buttons
+from orders.admin import looks, paper, parcel_buttons
 from orders.admin.forms import FindingForm, RefundPartForm, RefundRestForm
 from orders.admin.parcel_buttons import ParcelButtons
+from orders.admin.return_forms import OPEN, OpenReturnForm, opened
 from orders.admin.sending_money import send_refund, stripe_in_words
 from orders.models import Order, Payment
+from orders.returns import cancellation, receiving
 from shop.accounts.models import User
 from shop.admin import Question, ReasonForm, act
 from shop.clock import reading
@@ -28,7 +30,7 @@ def staff(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-class OrderButtons(ParcelButtons, ModelAdmin):
+class OrderButtons(ParcelButtons, paper.OrderPaper, ModelAdmin):
     """What staff may do to an order. A button is there only while its verb could succeed."""
 
     actions_detail = (
@@ -37,13 +39,19 @@ class OrderButtons(ParcelButtons, ModelAdmin):
         "ask_stripe",
         "finish_review",
         "send_confirmation",
+        {"title": "Paper", "icon": "print", "items": ["invoice", "packing_slip"]},
         {"title": "Refund", "icon": "undo", "items": ["refund_part", "refund_rest"]},
+        "open_return",
         "cancel_order",
     )
 
     def has_act_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """The rows are read-only; whoever may change orders may press the buttons."""
         return request.user.has_perm("orders.change_order")
+
+    def has_refund_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """How much is a matter of the role's limit, see `refunds.request_refund`."""
+        return request.user.has_perm("orders.add_striperefund")
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[UnfoldAction]:
         order = self.get_object(request, str(object_id))
@@ -75,6 +83,9 @@ class OrderButtons(ParcelButtons, ModelAdmin):
 
         def verb(given: dict[str, Any]) -> str:
             at = reading.now()
+            if order.is_paid:
+                refund = cancellation.cancel_paid(order, reason=given["reason"], actor=staff(request), at=at)
+                return send_refund(refund, at=at) if refund is not None else "Cancelled."
             with stripe_in_words():
                 intent = checkout.cancel(order, reason=given["reason"], actor=staff(request), at=at)
                 if intent is not None:
@@ -84,14 +95,24 @@ class OrderButtons(ParcelButtons, ModelAdmin):
 
         question = Question(
             "Cancel the order",
-            "The payment is cancelled at Stripe first, then the order ends and its stock is free again. "
+            "Nothing of it is packed. It ends, its stock is free again, refills that it began end too, and "
+            "all that was paid goes back."
+            if order.is_paid
+            else "The payment is cancelled at Stripe first, then the order ends and its stock is free again. "
             "If the customer has paid meanwhile, the order stands.",
             "Cancel the order",
             is_dangerous=True,
         )
         return act(self, request, order, question, verb, form=ReasonForm(request.POST or None))
 
-    @action(description="Everything that is left", icon="undo", permissions=["act"])
+    @action(description="Open a return", icon="keyboard_return", permissions=["act"])
+    def open_return(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        order = _order(object_id)
+        form = OpenReturnForm(request.POST or None, order=order)
+        actor = staff(request)
+        return act(self, request, order, OPEN, lambda _: opened(form, order, actor=actor), form=form)
+
+    @action(description="Everything that is left", icon="undo", permissions=["refund"])
     def refund_rest(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = _order(object_id)
         form = RefundRestForm(request.POST or None, order=order)
@@ -108,7 +129,7 @@ class OrderButtons(ParcelButtons, ModelAdmin):
 
         return act(self, request, order, question, verb, form=form)
 
-    @action(description="An amount or some units", icon="undo", permissions=["act"])
+    @action(description="An amount or some units", icon="undo", permissions=["refund"])
     def refund_part(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = _order(object_id)
         form = RefundPartForm(request.POST or None, order=order)
@@ -166,10 +187,14 @@ def _possible(order: Order) -> set[str]:
     possible = parcel_buttons.possible(order) | ({"ask_stripe"} if payment is not None else set())
     if payment is not None and refunds.refundable(payment) > 0:
         possible |= {"refund_rest", "refund_part"}
-    if lifecycle.can_end(order, Order.Status.CANCELLED) and not order.is_paid:
+    is_cancellable = not cancellation.refusal(order) if order.is_paid else True
+    if lifecycle.can_end(order, Order.Status.CANCELLED) and is_cancellable:
         possible.add("cancel_order")
+    if any(receiving.returnable(order).values()):
+        possible.add("open_return")
     if order.review_reason:
         possible.add("finish_review")
+    possible |= paper.possible(order)
     if _confirmations(order).exists():
         possible.add("send_confirmation")
     return possible
@@ -181,7 +206,7 @@ def _confirmations(order: Order) -> Any:
 
 
 def _refund(request: HttpRequest, order: Order, given: dict[str, Any], what: dict[str, Any]) -> str:
-    """Write the refund down, then ask Stripe outside of its transaction, and say how it stands."""
+    """Write the refund down, then ask Stripe for it outside of that transaction."""
     at = reading.now()
     refund = refunds.request_refund(
         order,

@@ -31,7 +31,7 @@ class ScanForm(forms.Form):
         label="Scan a barcode, or type a lot and press Enter",
         required=False,
         max_length=64,
-        widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True, "autocomplete": "off"}),
+        widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True, "autocomplete": "off", **desk.FOCUS}),
     )
 
 
@@ -189,7 +189,8 @@ def _scanned(request: HttpRequest, box: Box) -> ScanForm:
 def _desk(box: Box, form: ScanForm, title: str, intro: str, errors: Mapping[str, list[str]]) -> desk.Desk:
     if box.is_full:
         # The next thing that Enter does is to close the box.
-        form.fields["scan"].widget.attrs.pop("autofocus", None)
+        for name in ("autofocus", *desk.FOCUS):
+            form.fields["scan"].widget.attrs.pop(name, None)
     rows = [row for part in box.parts for row in _rows(box, part, errors)]
     goods = sum(box.limits[part.pk] for part in box.parts)
     inside = sum(box.taken.values())
@@ -214,7 +215,10 @@ def _desk(box: Box, form: ScanForm, title: str, intro: str, errors: Mapping[str,
 def _rows(box: Box, part: OrderLineComponent, errors: Mapping[str, list[str]]) -> list[Sequence[Any]]:
     name = f"{part.sku}: {part.variant.product.name}, {part.variant.name}"
     left = max(0, box.left(part))
-    wanted = f"{box.limits[part.pk]}, {left} left" if left else f"{box.limits[part.pk]}, all in"
+    wanted = (
+        f"{box.limits[part.pk]}" if left == box.limits[part.pk] else f"{box.limits[part.pk]}, {left} left"
+    )
+    wanted = wanted if left else f"{box.limits[part.pk]}, all in"
     places = box.shelf.get(part.variant_id, [])
     if not places:
         return [(name, wanted, desk.complaint(["none on the shelf that may be sold"]), "–", 0, "–")]

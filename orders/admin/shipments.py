@@ -16,9 +16,21 @@ from orders import shipments
 from orders.admin import desk, looks, packing, warehouse
 from orders.admin.books import order_link
 from orders.admin.order_buttons import staff
+from orders.admin.paper import ParcelPaper
 from orders.admin.parcel_forms import LabelForm
 from orders.models import Shipment
-from shop.admin import Question, ReadOnlyAdmin, ReasonForm, Table, act, on_day, register, site, time_column
+from shop.admin import (
+    Question,
+    ReadOnlyAdmin,
+    ReasonForm,
+    Table,
+    act,
+    badges,
+    on_day,
+    register,
+    site,
+    time_column,
+)
 from shop.clock import reading
 from shop.money import format_money
 
@@ -26,7 +38,7 @@ Status = Shipment.Status
 
 
 @register(Shipment)
-class ShipmentAdmin(ReadOnlyAdmin):
+class ShipmentAdmin(ParcelPaper, ReadOnlyAdmin):
     list_display = (
         "reference", "status_badge", "order_column", "goes_to", "carrier", "tracking_number", "packed",
         "dispatched",
@@ -40,16 +52,16 @@ class ShipmentAdmin(ReadOnlyAdmin):
     }
     search_help_text = "The beginning of a parcel's or an order's reference, or of a tracking number"
     fields = (
-        ("status_badge", "order_column", "replaces_column"), ("packed", "packed_by"),
+        ("state", "order_column", "replaces_column"), ("packed", "packed_by"),
         ("dispatched", "dispatched_by", "closed"), ("carrier", "service"), ("tracking_number", "follow"),
         ("ship_to", "weight"),
     )  # fmt: skip
     readonly_fields = (
-        "status_badge", "order_column", "replaces_column", "packed", "dispatched", "closed", "follow",
+        "state", "order_column", "replaces_column", "packed", "dispatched", "closed", "follow",
         "ship_to", "weight",
     )  # fmt: skip
     actions_detail = (
-        "dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again",
+        "dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again", "slip",
     )  # fmt: skip
 
     packed = time_column("packed_at", "packed")
@@ -84,6 +96,10 @@ class ShipmentAdmin(ReadOnlyAdmin):
     @display(description="status", ordering="status", label=looks.PARCEL)
     def status_badge(self, shipment: Shipment) -> str:
         return shipment.status
+
+    @admin.display(description="status")
+    def state(self, shipment: Shipment) -> SafeString:
+        return badges((shipment.status, looks.PARCEL[shipment.status]))
 
     @admin.display(description="order")
     def order_column(self, shipment: Shipment) -> SafeString | str:
@@ -207,7 +223,7 @@ def _possible(shipment: Shipment) -> set[str]:
         Status.DELIVERED: {"bring_back"},
         Status.LOST: {"deliver", "bring_back"},
     }
-    found = set(by_status.get(Status(shipment.status), ()))
+    found = {"slip", *by_status.get(Status(shipment.status), ())}
     if shipment.status == Status.PACKED and not shipment.order.may_ship:
         found.remove("dispatch")
     again = shipment.replacements.exclude(status=Status.UNPACKED).exists()

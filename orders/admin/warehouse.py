@@ -75,7 +75,7 @@ def to_pick(request: HttpRequest) -> HttpResponse:
 
 
 def _ready_row(order: Order, missing: str) -> Sequence[Any]:
-    goods = [f"{part.to_pack} × {part.sku}" for part in shipments.parts_of(order) if part.to_pack]
+    goods = [looks.units(part.to_pack, part.sku) for part in shipments.parts_of(order) if part.to_pack]
     flags = [flag for flag in looks.flags(order) if flag[0] != "review"]
     if order.fulfilment_status == Order.FulfilmentStatus.PARTIALLY:
         flags.append(("the rest", "info"))
@@ -136,7 +136,7 @@ def _stop_rows(stops: Sequence[shipments.Stop]) -> list[Sequence[Any]]:
             stop.lot.code if stop.lot else "no lot",
             on_day(stop.lot.best_before_on) if stop.lot else "–",
             stop.quantity,
-            ", ".join(f"{n} × {reference}" for reference, n in stop.orders),
+            ", ".join(looks.units(n, reference) for reference, n in stop.orders),
         )
         for stop in stops
     ]
@@ -150,7 +150,7 @@ def _order_rows(
     for order in orders:
         skus = {part.pk: part.sku for part in shipments.parts_of(order)}
         goods = [
-            f"{take.quantity} × {skus[take.component_id]} {lots.get(take.lot_id or 0, '')}".strip()
+            f"{looks.units(take.quantity, skus[take.component_id])} {lots.get(take.lot_id or 0, '')}".strip()
             for take in made.takes[order.pk]
         ]
         where = f"{order.shipping_address.get('name', '')}, {order.country}"
@@ -251,7 +251,8 @@ def _waiting_row(request: HttpRequest, parcel: Shipment, errors: Mapping[str, st
         value=parcel.reference,
     )
     goods = [
-        f"{line.quantity} × {line.sku} {line.lot.code if line.lot else ''}" for line in parcel.lines.all()
+        f"{looks.units(line.quantity, line.sku)} {line.lot.code if line.lot else ''}"
+        for line in parcel.lines.all()
     ]
     typed = request.POST.get(f"number_{parcel.reference}", "")
     number = desk.text_input(
@@ -360,7 +361,7 @@ def _file_rows(rows: Sequence[shipments.Row]) -> list[Sequence[Any]]:
             row.shipment.address.get("name", "") if row.shipment else "–",
             row.given.get("carrier", "") or "–",
             row.given["tracking_number"] or "–",
-            desk.complaint([row.error]) if row.error else "will be dispatched",
+            desk.complaint([row.error]) if row.error else "right",
         )
         for row in rows
     ]

@@ -7,10 +7,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders import card_testing, carts, checkout, links, payments, reorder, settlement, stripe_gateway
+from orders import (
+    card_testing,
+    carts,
+    checkout,
+    links,
+    payments,
+    reorder,
+    settlement,
+    stripe_gateway,
+    tasks,
+)
 from orders.api import schemas, views_of
 from orders.api.carts import read_body, user_of
 from orders.models import Order, OrderLine
+from orders.returns import cancellation
 from shop.api import client_ip
 from shop.api.fields import read_query
 from shop.api.idempotency import run_once
@@ -39,11 +50,14 @@ _CANCEL_REFUSALS = refusals(
     {
         400: ("invalid", "unknown_field"),
         404: ("not_found",),
-        409: ("not_payable", "payment_in_progress", "idempotency_key_in_use"),
+        409: (
+            "not_payable", "not_cancellable", "charge_in_progress", "payment_in_progress",
+            "idempotency_key_in_use",
+        ),
         422: ("payment_refused", "idempotency_key_reused"),
         503: ("payment_unavailable", "payments_not_configured"),
     }
-)
+)  # fmt: skip
 
 
 def held_order(request: Request, reference: str) -> Order:
@@ -140,7 +154,8 @@ class OrderCancelView(APIView):
 
     @extend_schema(
         operation_id="order_cancel",
-        summary="Cancel an order that is not paid",
+        summary="Cancel an order that is not paid, or of which nothing is packed yet",
+        description="A paid order is refunded in full, and refills that it began end with it.",
         auth=HOLDER,
         request=schemas.ReasonSerializer,
         responses={200: schemas.OrderOut, **_CANCEL_REFUSALS},
@@ -154,9 +169,14 @@ class OrderCancelView(APIView):
 
     def _cancel(self, request: Request, order: Order, reason: str) -> Response:
         at = reading.now()
-        intent = checkout.cancel(order, reason=reason, actor=user_of(request), at=at)
-        if intent is not None:
-            settlement.observe(intent, at=at)
+        if order.is_paid:
+            refund = cancellation.cancel_paid(order, reason=reason, actor=user_of(request), at=at)
+            if refund is not None:
+                tasks.wake(tasks.send_refund, refund.pk)
+        else:
+            intent = checkout.cancel(order, reason=reason, actor=user_of(request), at=at)
+            if intent is not None:
+                settlement.observe(intent, at=at)
         return Response(views_of.order(held_order(request, order.reference)))
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from orders.carts import MAX_CODES
-from orders.models import Order
+from orders.models import Invoice, Order
 from orders.models.cart import RefillUnit
 from shop.api.fields import (
     MoneySerializer,
@@ -99,6 +99,17 @@ class CheckoutSerializer(StrictSerializer):
 
 class ReasonSerializer(StrictSerializer):
     reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class WithdrawalSerializer(StrictSerializer):
+    name = StrictCharField(max_length=120, required=False, allow_blank=True, default="")
+    statement = StrictCharField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="In the customer's own words.",
+    )
 
 
 class OrderListQuery(serializers.Serializer):
@@ -219,6 +230,21 @@ class OrderShippingOut(serializers.Serializer):
     transit_days = serializers.ListField(child=serializers.IntegerField())
 
 
+class WithdrawalOut(serializers.Serializer):
+    reference = serializers.CharField(help_text="The receipt's number.")
+    received_at = serializers.DateTimeField()
+    email = serializers.CharField(help_text="Where the receipt went to.")
+    statement = serializers.CharField()
+
+
+class DocumentOut(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=Invoice.Kind.choices)
+    code = serializers.CharField(help_text="Its number, without gaps in its series.")
+    issued_at = serializers.DateTimeField()
+    total = MoneySerializer()
+    url = serializers.CharField(help_text="The PDF, for the holder of the order.")
+
+
 class ShipmentOut(serializers.Serializer):
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=["packed", "dispatched", "delivered", "lost", "returned"])
@@ -245,6 +271,7 @@ class OrderOut(serializers.Serializer):
     shipments = ShipmentOut(many=True, help_text="Parcels, in the order of packing.")
     placed_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
+    documents = DocumentOut(many=True, help_text="Invoices and credit notes.")
     pay_before = serializers.DateTimeField(allow_null=True, help_text="The stock is held until then.")
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from catalog import pricing
 from orders import address_hints, links
 from orders.carts import CartView, Problem
-from orders.models import CartLine, Order, OrderLine, Shipment
+from orders.models import CartLine, Invoice, Order, OrderLine, Shipment
 from orders.shipping import ShippingOption
 from orders.stripe_gateway import Intent
 from orders.totals import QuotedLine
@@ -137,6 +137,7 @@ def order(row: Order) -> dict[str, Any]:
         "shipments": [_shipment(parcel) for parcel in sent_of(row)],
         "placed_at": row.placed_at,
         "paid_at": row.paid_at,
+        "documents": _documents(row),
         "pay_before": row.hold_expires_at if row.status == Order.Status.PENDING else None,
     }
 
@@ -216,6 +217,23 @@ def _order_line(line: OrderLine, row: Order) -> dict[str, Any]:
         "total": money(line.gross if row.tax_included else line.net, row.currency),
         "tax_rate": f"{line.tax_rate.normalize():f}",
         "refill": _refill(line),
+    }
+
+
+def _documents(row: Order) -> list[dict[str, Any]]:
+    """Return an order's invoice and credit notes; an order without money has none, and costs no query."""
+    if not row.is_paid:
+        return []
+    return [_document(invoice, row) for invoice in row.invoices.order_by("pk")]
+
+
+def _document(invoice: Invoice, row: Order) -> dict[str, Any]:
+    return {
+        "kind": invoice.kind,
+        "code": invoice.code,
+        "issued_at": invoice.issued_at,
+        "total": money(invoice.gross, invoice.currency),
+        "url": f"{settings.BASE_URL}/api/v1/orders/{row.reference}/documents/{invoice.code}",
     }
 
 

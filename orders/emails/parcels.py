@@ -59,6 +59,7 @@ def contents(shipment: Shipment) -> list[dict[str, object]]:
     return list(found.values())
 
 
+@languages.spoken_by(lambda lines: lines[-1].shipment.order.locale)
 def recall_notice(lines: Sequence[ShipmentLine], *, reason: str, subject_key: str, occasion: str) -> Letter:
     """Goods that a customer got are taken back: which batches, what is wrong and what to do."""
     order = lines[-1].shipment.order

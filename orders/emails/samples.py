@@ -36,12 +36,12 @@ HOME = {
 }  # fmt: skip
 Row = TypeVar("Row", bound=models.Model)
 # No row has it: what a builder looks up beside its sample finds nothing.
-_NO_ROW = 0
+NO_ROW = 0
 
 
 def _flakes() -> Variant:
     product = Product(
-        pk=_NO_ROW, slug="bath-flakes", name="Magnesium Bath Flakes, Unscented", kind=Product.Kind.FLAKES,
+        pk=NO_ROW, slug="bath-flakes", name="Magnesium Bath Flakes, Unscented", kind=Product.Kind.FLAKES,
         directions={
             "foot": [
                 "Dissolve 150 g in a basin with 5 litres of warm water, 38 °C at most.",
@@ -54,21 +54,21 @@ def _flakes() -> Variant:
         caution_codes=["EXT_ONLY", "EYES", "NUMB_FEET", "SLIP"], durability_months=36,
     )  # fmt: skip
     return Variant(
-        pk=_NO_ROW, product=product, sku="FLK-ORI-1000", name="1 kg pouch", net_content=1000, net_unit="g",
+        pk=NO_ROW, product=product, sku="FLK-ORI-1000", name="1 kg pouch", net_content=1000, net_unit="g",
         is_subscribable=True,
     )  # fmt: skip
 
 
 def _oil() -> Variant:
     product = Product(
-        pk=_NO_ROW - 1, slug="oil", name="Magnesium Oil", kind=Product.Kind.OIL,
+        pk=NO_ROW - 1, slug="oil", name="Magnesium Oil", kind=Product.Kind.OIL,
         directions={"skin": ["Spray on clean skin and rub in.", "Wipe off after 20 minutes if it itches."]},
         label_dose={"sprays_per_day": [3, 20]},
         usage_defaults={"sprays_per_day": 10}, caution_codes=["EXT_ONLY", "TINGLE", "PATCH"],
         ml_per_spray=Decimal("0.15"), durability_months=24,
     )  # fmt: skip
     return Variant(
-        pk=_NO_ROW - 1, product=product, sku="OIL-STR-0100", name="100 ml spray", net_content=100,
+        pk=NO_ROW - 1, product=product, sku="OIL-STR-0100", name="100 ml spray", net_content=100,
         net_unit="ml",
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _oil() -> Variant:
 def order() -> Order:
     """Return a paid order of flakes on refill and a bottle of oil, in the middle of its life."""
     row = Order(
-        pk=_NO_ROW, reference="K7MPW2X9QA", email="ada@buyer.example", locale="en-gb",
+        pk=NO_ROW, reference="K7MPW2X9QA", email="ada@buyer.example", locale="en-gb",
         status=Order.Status.PLACED, payment_status=Order.PaymentStatus.PAID, currency="GBP", items_total=3640,
         discount_total=0, shipping_total=395, tax_total=673, total=4035, tax_included=True, country="GB",
         shipping_address=HOME, billing_address=HOME, shipping_zone="GB", shipping_method="standard",
@@ -87,7 +87,7 @@ def order() -> Order:
         _line(row, 1, _flakes(), quantity=2, gross=2390, refill=("week", 4)),
         _line(row, 2, _oil(), quantity=1, gross=1250),
     ]
-    return _with_rows(row, lines=lines)
+    return with_rows(row, lines=lines)
 
 
 def _line(
@@ -107,10 +107,10 @@ def _line(
         tax=gross // 6, gross=gross, refill_unit=unit, refill_count=count,
     )  # fmt: skip
     part = OrderLineComponent(line=line, variant=variant, sku=variant.sku, quantity=quantity, packed=quantity)
-    return _with_rows(line, components=[part])
+    return with_rows(line, components=[part])
 
 
-def _with_rows(row: Row, **related: Sequence[models.Model]) -> Row:
+def with_rows(row: Row, **related: Sequence[models.Model]) -> Row:
     """Let `row.lines.all()` and its kin answer with these, as if they had been prefetched."""
     row._prefetched_objects_cache = dict(related)  # type: ignore[attr-defined]
     return row
@@ -118,13 +118,13 @@ def _with_rows(row: Row, **related: Sequence[models.Model]) -> Row:
 
 def _customer() -> Customer:
     return Customer(
-        pk=_NO_ROW, email="ada@buyer.example", name="Ada Byron", locale="en-gb", timezone="Europe/London"
+        pk=NO_ROW, email="ada@buyer.example", name="Ada Byron", locale="en-gb", timezone="Europe/London"
     )
 
 
 def _card() -> SavedCard:
     return SavedCard(
-        pk=_NO_ROW,
+        pk=NO_ROW,
         customer=_customer(),
         brand="visa",
         last4="4242",
@@ -137,52 +137,61 @@ def _card() -> SavedCard:
 def refill() -> Refill:
     """Return a refill of one pouch, charged once."""
     row = Refill(
-        pk=_NO_ROW, reference="R-0A1B2C3D4E5F", customer=_customer(), card=_card(), currency="GBP",
+        pk=NO_ROW, reference="R-0A1B2C3D4E5F", customer=_customer(), card=_card(), currency="GBP",
         shipping_address=HOME, shipping_method="standard", due_at=AT, next_attempt_at=AT + timedelta(days=5),
         quoted_total=1590, notices=1, failed_attempts=1, order=order(), created_at=AT,
     )  # fmt: skip
     row.order.total = 1590  # type: ignore[union-attr]
-    return _with_rows(row, items=[RefillItem(refill=row, variant=_flakes(), quantity=1, unit_price=1195)])
+    return with_rows(row, items=[RefillItem(refill=row, variant=_flakes(), quantity=1, unit_price=1195)])
 
 
 def subscription() -> Subscription:
     """Return an active subscription of a pouch every four weeks."""
     return Subscription(
-        pk=_NO_ROW, reference="S-0A1B2C3D4E5F", customer=_customer(), started_by=order().lines.all()[0],
+        pk=NO_ROW, reference="S-0A1B2C3D4E5F", customer=_customer(), started_by=order().lines.all()[0],
         variant=_flakes(), quantity=1, interval_unit="week", interval_count=4, anchor_on=date(2026, 11, 23),
         currency="GBP", unit_price=1195, card=_card(), shipping_address=HOME, created_at=AT,
     )  # fmt: skip
 
 
-def _shipped() -> Letter:
+def _parcel() -> Shipment:
     box = Shipment(
-        pk=_NO_ROW, reference="S-7QX2M9KA", order=order(), address=HOME, carrier="Royal Mail",
+        pk=NO_ROW, reference="P-7QX2M9KA", order=order(), address=HOME, carrier="Royal Mail",
         tracking_number="QX123456785GB", tracking_url="https://www.royalmail.com/track-your-item",
         weight_g=2300, status=Shipment.Status.DISPATCHED, packed_at=AT, dispatched_at=AT,
     )  # fmt: skip
     flakes, oil = _flakes(), _oil()
     lots = [
-        Lot(pk=_NO_ROW, variant=flakes, code="F2611A", best_before_on=date(2029, 9, 30)),
-        Lot(pk=_NO_ROW - 1, variant=oil, code="O2610C", best_before_on=date(2028, 10, 31)),
+        Lot(pk=NO_ROW, variant=flakes, code="F2611A", best_before_on=date(2029, 9, 30)),
+        Lot(pk=NO_ROW - 1, variant=oil, code="O2610C", best_before_on=date(2028, 10, 31)),
     ]
     lines = [
         ShipmentLine(shipment=box, variant=flakes, sku=flakes.sku, lot=lots[0], quantity=2),
         ShipmentLine(shipment=box, variant=oil, sku=oil.sku, lot=lots[1], quantity=1),
     ]
-    return parcels.shipped(_with_rows(box, lines=lines))
+    return with_rows(box, lines=lines)
+
+
+def _recall() -> Letter:
+    return parcels.recall_notice(
+        list(_parcel().lines.all())[:1],
+        reason="The seal of some pouches of this batch may not close.",
+        subject_key="lot:sample",
+        occasion="sample",
+    )
 
 
 def _refund() -> Letter:
     given = order()
-    payment = Payment(pk=_NO_ROW, order=given, currency="GBP", amount=given.total)
+    payment = Payment(pk=NO_ROW, order=given, currency="GBP", amount=given.total)
     return order_mails.refund_sent(
-        given, StripeRefund(pk=_NO_ROW, payment=payment, amount=1195, currency="GBP", requested_at=AT)
+        given, StripeRefund(pk=NO_ROW, payment=payment, amount=1195, currency="GBP", requested_at=AT)
     )
 
 
 def _dispute() -> Letter:
     dispute = Dispute(
-        pk=_NO_ROW, stripe_dispute_id="du_sample", amount=4035, currency="GBP", reason="product_not_received",
+        pk=NO_ROW, stripe_dispute_id="du_sample", amount=4035, currency="GBP", reason="product_not_received",
         status="needs_response", evidence_due_at=AT + timedelta(days=9), opened_at=AT,
     )  # fmt: skip
     return staff_mails.dispute_changed(order(), dispute)
@@ -190,19 +199,19 @@ def _dispute() -> Letter:
 
 def _warning() -> Letter:
     warning = FraudWarning(
-        pk=_NO_ROW, stripe_warning_id="issfr_sample", fraud_type="made_with_stolen_card", is_actionable=True,
+        pk=NO_ROW, stripe_warning_id="issfr_sample", fraud_type="made_with_stolen_card", is_actionable=True,
         raised_at=AT,
     )  # fmt: skip
     return staff_mails.fraud_warning(order(), warning)
 
 
 def _books() -> Letter:
-    run = ReconciliationRun(pk=_NO_ROW, started_at=AT)
+    run = ReconciliationRun(pk=NO_ROW, started_at=AT)
     row = ReconciliationDifference(
-        pk=_NO_ROW, run=run, kind="amount_differs", severity="critical", subject="pi_sample", order=order(),
+        pk=NO_ROW, run=run, kind="amount_differs", severity="critical", subject="pi_sample", order=order(),
         explanation="Stripe received £40.35, the payment says £4.", advice="Ask Stripe.", known_since=AT,
     )  # fmt: skip
-    return books.staff_books(_with_rows(run, differences=[row]), to="staff@shop.example")
+    return books.staff_books(with_rows(run, differences=[row]), to="staff@shop.example")
 
 
 SAMPLES: dict[str, Callable[[], Letter]] = {
@@ -211,13 +220,14 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "order_confirmation": lambda: order_mails.order_confirmation(order()),
     "paid_too_late": lambda: order_mails.paid_too_late(order()),
     "payment_failed": lambda: order_mails.payment_failed(order()),
+    "recall": _recall,
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
     "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill()),
     "refill_paid": lambda: refills.refill_paid(refill()),
     "refill_stopped": lambda: refills.refill_stopped(refill()),
     "refill_upcoming": lambda: refills.refill_upcoming(refill(), shipping=395, tax=265),
     "refund": _refund,
-    "shipped": _shipped,
+    "shipped": lambda: parcels.shipped(_parcel()),
     "staff_books": _books,
     "staff_dispute": _dispute,
     "staff_fraud_warning": _warning,

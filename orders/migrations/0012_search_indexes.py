@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0010_bundles_do_not_nest'),
-        ('orders', '0008_discounts'),
+        ('orders', '0011_returns'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

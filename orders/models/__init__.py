@@ -2,9 +2,11 @@
 
 from orders.models.books import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from orders.models.cart import Cart, CartLine
-from orders.models.customer import Consent, Customer, SavedCard
+from orders.models.customer import CardSetup, Consent, Customer, SavedCard
 from orders.models.discount import Discount, DiscountAmount, DiscountCode, OrderDiscount
 from orders.models.dispute import Dispute, FraudWarning
+from orders.models.goods_return import Return, ReturnFinding, ReturnLine, Withdrawal
+from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
 from orders.models.recall import RecallNotice
@@ -14,6 +16,7 @@ from orders.models.subscription import BillingCycle, Deployment, Refill, RefillI
 
 __all__ = [
     "BillingCycle",
+    "CardSetup",
     "Cart",
     "CartLine",
     "Consent",
@@ -24,6 +27,8 @@ __all__ = [
     "DiscountCode",
     "Dispute",
     "FraudWarning",
+    "Invoice",
+    "InvoiceSeries",
     "Order",
     "OrderDiscount",
     "OrderEvent",
@@ -39,6 +44,9 @@ __all__ = [
     "Refill",
     "RefillItem",
     "RefundLine",
+    "Return",
+    "ReturnFinding",
+    "ReturnLine",
     "SavedCard",
     "SellerIdentity",
     "Shipment",
@@ -50,4 +58,5 @@ __all__ = [
     "Subscription",
     "TaxRate",
     "WebhookEvent",
+    "Withdrawal",
 ]

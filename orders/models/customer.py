@@ -4,6 +4,8 @@ A guest who puts something on refill gets a customer of their own: an unverified
 two people's cards. Once the address is verified, the account claims it.
 """
 
+import secrets
+
 from django.conf import settings
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
@@ -56,6 +58,44 @@ class SavedCard(models.Model):
 
     def __str__(self) -> str:
         return f"{self.brand} ending in {self.last4}"
+
+
+def new_key() -> str:
+    """Return an unguessable idempotency key."""
+    return secrets.token_urlsafe(24)
+
+
+class CardSetup(models.Model):
+    """A card about to be saved where nothing is charged: agreed to, opened at Stripe, and kept once Stripe
+    says that its bank has confirmed it.
+    """
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="card_setups")
+    idempotency_key = models.CharField(max_length=80, unique=True, default=new_key)
+    stripe_setup_intent_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    # What was agreed to, in the words that were shown.
+    consent_text = models.TextField()
+    consent_sha256 = models.CharField(max_length=64)
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    requested_at = models.DateTimeField()
+    card = models.ForeignKey(
+        SavedCard, on_delete=models.PROTECT, null=True, blank=True, related_name="setups"
+    )
+    saved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "orders_card_setup"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(card__isnull=True, saved_at__isnull=True)
+                | models.Q(card__isnull=False, saved_at__isnull=False),
+                name="orders_card_setup_saved_has_card",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"card setup {self.pk}"
 
 
 class Consent(models.Model):

@@ -13,7 +13,7 @@ from orders.models.order import ALPHABET, Order, OrderLineComponent
 
 def new_shipment_reference() -> str:
     """Return a short random reference of a parcel: it is written on the box and read aloud."""
-    return "S-" + "".join(secrets.choice(ALPHABET) for _ in range(8))
+    return "P-" + "".join(secrets.choice(ALPHABET) for _ in range(8))
 
 
 class Shipment(models.Model):

@@ -72,8 +72,8 @@ def dispatch(shipment: Shipment, label: Label, *, actor: User | None, at: dateti
 
     :raises MayNotShip: if the order was cancelled, refunded, disputed or stopped since it was packed.
     :raises shop.transitions.InvalidTransition: if it has left already, or was opened again.
-    :raises catalog.inventory.NotEnoughStock, catalog.inventory.NotAllocated: if a lot in it was recalled,
-        quarantined or taken away meanwhile: open the parcel and pack it anew.
+    :raises catalog.inventory.LotNotOnSale, catalog.inventory.LotTooOld, catalog.inventory.NotAllocated: if a
+        lot in it was recalled, quarantined or taken away meanwhile: open the parcel and pack it anew.
     """
     return send_locked(lock(shipment), label, actor=actor, at=at)
 

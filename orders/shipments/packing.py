@@ -88,6 +88,7 @@ def pack(
     _check_allocated(order, contents)
     shipment = _write(order, contents, actor=actor, at=at, weight_g=weight_g)
     units.count_packed(_units(contents).items())
+    inventory.count_packed(order.stock_reference, _by_variant(contents), at=at)
     lifecycle.note(
         order, "packed", f"Packed {shipment.reference}: {_words(contents)}.", at=at, actor=actor,
         shipment=shipment.reference,
@@ -111,6 +112,10 @@ def unpack(shipment: Shipment, *, reason: str, actor: User | None, at: datetime)
         for line in lines:
             gone[line.component] -= line.quantity
         units.count_packed(gone.items())
+        freed: dict[int, int] = defaultdict(int)
+        for line in lines:
+            freed[line.variant_id] -= line.quantity
+        inventory.count_packed(shipment.stock_reference, freed, at=at)
     words = f"Parcel {shipment.reference} was opened again: {reason}"
     lifecycle.note(shipment.order, "unpacked", words, at=at, actor=actor, shipment=shipment.reference)
     return shipment
@@ -134,12 +139,11 @@ def pack_again(lost: Shipment, takes: Iterable[Take], *, actor: User | None, at:
     for line in lost.lines.all():
         was_in_it[line.component_id] += line.quantity
     shipment = Shipment(order=order, replaces=lost)
-    demand: dict[int, int] = defaultdict(int)
-    for part, take in contents:
-        demand[part.variant_id] += take.quantity
+    demand = _by_variant(contents)
     reference = shipment.stock_reference
     inventory.reserve(reference=reference, quantities=demand, until=at + settings.HOLD_FOR, at=at)
     inventory.allocate(reference, at=at)
+    inventory.count_packed(reference, demand, at=at)
     _check_places(contents, reference, at=at, refused=_beyond(contents, was_in_it))
     shipment = _write(order, contents, actor=actor, at=at, shipment=shipment)
     words = (
@@ -171,6 +175,13 @@ def _units(contents: Contents) -> dict[OrderLineComponent, int]:
     found: dict[OrderLineComponent, int] = defaultdict(int)
     for part, take in contents:
         found[part] += take.quantity
+    return found
+
+
+def _by_variant(contents: Contents) -> dict[int, int]:
+    found: dict[int, int] = defaultdict(int)
+    for part, take in contents:
+        found[part.variant_id] += take.quantity
     return found
 
 

@@ -146,6 +146,11 @@ def cancel(subscription: Subscription, *, reason: str, at: datetime) -> Subscrip
 
     :raises ChargeInProgress: while a charge is on its way; in a few minutes its outcome is known.
     """
+    return end(subscription, reason=reason, at=at)
+
+
+def end(subscription: Subscription, *, reason: str, at: datetime) -> Subscription:
+    """Do what `cancel` does, in the caller's transaction and before it locks any order."""
     cycles.lock_subscriptions(subscription.customer_id)
     subscription.refresh_from_db()
     if subscription.status == Status.CANCELLED:

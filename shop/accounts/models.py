@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -50,6 +50,25 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.name or self.email
+
+
+class RefundLimit(models.Model):
+    """How much members of a role may refund of one order by themselves. Without a row: nothing."""
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="refund_limits")
+    currency = models.CharField(max_length=3)
+    amount = models.PositiveBigIntegerField(help_text="Minor units: 5000 is 50.00.")
+
+    class Meta:
+        db_table = "accounts_refund_limit"
+        ordering = ["group__name", "currency"]
+        permissions = [("refund_any_amount", "Can refund any amount")]
+        constraints = [
+            models.UniqueConstraint(fields=["group", "currency"], name="accounts_refund_limit_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group_id}: {self.amount} {self.currency}"
 
 
 class Address(models.Model):

@@ -106,8 +106,26 @@ def spending(*limits: Limit) -> Iterator[None]:
     try:
         yield
     except NOTHING_HAPPENED:
-        _give_back(limits)
+        give_back(*limits)
         raise
+
+
+def give_back(*limits: Limit) -> None:
+    """Take back one count of each limit: what it was spent on turned out to be right."""
+    try:
+        redis.run(_GIVE_BACK, [limit.key for limit in limits])
+    except RedisGone:
+        with connection.cursor() as cursor:
+            cursor.executemany(_GIVE_BACK_ROW, [(limit.key,) for limit in limits])
+
+
+def claim(name: str, seconds: int) -> bool:
+    """Return whether nobody has claimed this name within so many seconds. One UPSERT in PostgreSQL."""
+    digest = salted_hmac("shop.api.limits", name, algorithm="sha256").hexdigest()
+    with connection.cursor() as cursor:
+        cursor.execute(_SPEND_ROW, {"key": f"claim:{digest[:40]}", "seconds": seconds})
+        count, _ = cursor.fetchone()
+    return count == 1
 
 
 def seconds_left(limit: Limit) -> float:
@@ -146,14 +164,6 @@ def _spend_in_rows(limits: Iterable[Limit]) -> tuple[int, float]:
             if count == 1:
                 cursor.execute(_FORGET_ROWS)
     return passed, 0.0
-
-
-def _give_back(limits: Sequence[Limit]) -> None:
-    try:
-        redis.run(_GIVE_BACK, [limit.key for limit in limits])
-    except RedisGone:
-        with connection.cursor() as cursor:
-            cursor.executemany(_GIVE_BACK_ROW, [(limit.key,) for limit in limits])
 
 
 def _look_at_row(limit: Limit) -> tuple[int, float]:

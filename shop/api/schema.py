@@ -12,7 +12,7 @@ from shop.api.permissions import Public
 PROBLEM = "application/problem+json"
 # How the holder of an order proves it, see SPECTACULAR_SETTINGS; a signed-in customer needs no token.
 # Any: the hint of extend_schema(auth=…) says strings, its documentation requirement objects.
-HOLDER: Any = [{"OrderToken": []}, {"cookieAuth": []}]
+HOLDER: Any = [{"OrderToken": []}, {"cookieAuth": []}, {"SessionToken": []}]
 IDEMPOTENCY_KEY = OpenApiParameter(
     HEADER,
     str,

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from catalog import inventory
 from orders import shipments
 from orders.admin.payments import declined_payments
+from orders.admin.returns import open_returns, open_withdrawals
 from orders.models import Order, Refill, Shipment
 from shop.admin import site
 from shop.clock import reading
@@ -98,6 +99,14 @@ KINDS = (
     ),
     _Kind("Orders to review", "not packed until looked at", orders_to_review, {"review": "waiting"}, True),
     _Kind("Declined payments", "of orders that still wait", declined_payments, {"declined": "waiting"}),
+    _Kind(
+        "Withdrawals to answer", "each has its last day", open_withdrawals,
+        {"status__in": "received,matched"}, True,
+    ),
+    _Kind(
+        "Returns to look at", "on their way, or looked at and not decided", open_returns,
+        {"status__in": "expected,inspected"},
+    ),
     _Kind(
         "Refills in dunning", "declined, or the bank wants its customer", refills_in_trouble,
         {"status__in": "dunning,action_required"},

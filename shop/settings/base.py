@@ -1,6 +1,7 @@
 """Settings shared by every deployment. The environment is read here and in the files beside this one only."""
 
 from datetime import timedelta
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
@@ -8,6 +9,7 @@ from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shop.settings.accounts import *
 from shop.settings.environment import BASE_DIR, env
 
 # --- who we are -------------------------------------------------------------------------------------------
@@ -41,6 +43,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_prose_editor",
     "csp",
+    "pgtrigger",
+    "pghistory",
     "shop.clock",
     "shop.mail",
     "shop.api",
@@ -50,6 +54,13 @@ INSTALLED_APPS = [
     "catalog",
     "orders",
     "content",
+    "shop.history",
+    # After ours: where we have a template of the same name, ours is taken.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.headless",
 ]
 
 MIDDLEWARE = [
@@ -61,6 +72,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "shop.history.middleware.NamedChanges",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -86,12 +99,17 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "accounts.User"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "account"
 
 LANGUAGE_CODE = "en-gb"
 # The languages that mails have words in; another locale's mails speak LANGUAGE_CODE, dates included.
@@ -145,7 +163,7 @@ def caches(redis_url: str) -> dict:
     """Return Django's CACHES for reads that may be lost; limits and dates never live here."""
     return {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "shop.api.cache.KeptCache",
             "LOCATION": redis_url,
             "OPTIONS": {
                 "socket_connect_timeout": REDIS_SOCKET_TIMEOUT_S,
@@ -235,6 +253,19 @@ LIMITS = {
     "payment_per_order": (10, 3600),
     "declines_per_ip": (10, 3600),
     "declines_per_order": (5, 3600),
+    "withdrawals_per_ip": (20, 3600),
+    "withdrawals_per_email": (10, 3600),
+    # Only wrong passwords and codes stay counted; a right one gives its count back.
+    "login_per_account": (10, 900),
+    "login_per_ip": (15, 900),
+    "code_per_account": (10, 900),
+    "signup_per_ip": (20, 3600),
+    "account_mail_per_address": (5, 3600),
+    "account_mail_per_ip": (20, 3600),
+    "account_key_per_ip": (30, 3600),
+    "password_per_account": (10, 900),
+    "card_setup_per_account": (10, 3600),
+    "card_setup_per_ip": (20, 3600),
     "codes_per_ip": (30, 3600),
     "codes_per_cart": (15, 3600),
 }
@@ -244,7 +275,10 @@ CLOCK_CAN_MOVE = False
 
 # --- API ----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "shop.accounts.api.tokens.SessionToken",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["shop.api.permissions.DenyAll"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["shop.api.parsers.StrictJSONParser"],
@@ -286,6 +320,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "shop.accounts.api.schema.add_operations",
+    ],
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
@@ -293,6 +331,7 @@ SPECTACULAR_SETTINGS = {
         "PaymentStatus": "orders.models.Order.PaymentStatus",
         "FulfilmentStatus": "orders.models.Order.FulfilmentStatus",
         "SubscriptionStatus": "orders.models.Subscription.Status",
+        "DocumentKind": "orders.models.InvoiceSeries.Kind",
         "RefillStatus": "orders.models.Refill.Status",
         "RefillUnit": "orders.models.cart.RefillUnit",
         "ProductKind": "catalog.models.Product.Kind",

@@ -25,6 +25,7 @@ MEDIA_ROOT = env.str("MEDIA_ROOT", "") or str(BASE_DIR / "media")
 ORIGINALS_ROOT = env.str("ORIGINALS_ROOT", "") or str(BASE_DIR / "originals")
 STORAGES = file_stores(MEDIA_ROOT, ORIGINALS_ROOT, "whitenoise.storage.CompressedManifestStaticFilesStorage")
 MAIL_PAGE_ENABLED = False
+STAFF_MFA_REQUIRED = True
 STRIPE_LIVE_KEYS_ALLOWED = True
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)

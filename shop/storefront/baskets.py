@@ -24,11 +24,16 @@ def token_of(request: HttpRequest) -> str:
 
 
 def open_cart(request: HttpRequest) -> Cart | None:
-    """Return the visitor's cart while it is not ordered. One query per request at most."""
+    """Return the visitor's cart while it is not ordered, by their cookie or their account. One query per
+    request for a visitor, two at most for a customer.
+    """
     if not hasattr(request, _KEPT):
-        token = token_of(request)
-        carts_with_count = Cart.objects.annotate(pieces=Sum("lines__quantity"))
-        found = carts_with_count.filter(token=token, order__isnull=True).first() if token else None
+        token, user = token_of(request), user_of(request)
+        rows = Cart.objects.annotate(pieces=Sum("lines__quantity")).filter(order__isnull=True)
+        found = rows.filter(token=token).first() if token else None
+        if found is None and user is not None:
+            # Filled on another device, or joined with another cart there.
+            found = rows.filter(user=user).order_by("-updated_at", "-pk").first()
         setattr(request, _KEPT, found)
     return getattr(request, _KEPT)
 
@@ -77,3 +82,9 @@ def unpaid_order(request: HttpRequest) -> Order | None:
 def user_of(request: HttpRequest) -> User | None:
     """Return who is signed in, if anybody is."""
     return request.user if isinstance(request.user, User) else None
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Return the customer whose page this is; the page itself lets nobody else in."""
+    assert isinstance(request.user, User)
+    return request.user

@@ -25,6 +25,7 @@ from orders.address_hints import Hint
 from orders.carts import CartView
 from orders.checkout import REFILL_TEXT, TERMS_TEXT, Consents
 from orders.models import Cart, Order
+from shop.accounts import addresses as address_book
 from shop.api import client_ip
 from shop.clock import reading
 from shop.exceptions import InvalidInput, ShopError, TooManyRequests
@@ -42,7 +43,7 @@ def show(request: HttpRequest) -> HttpResponse:
         return _without_cart(request)
     countries = markets.countries()
     if request.method != "POST":
-        return _page(request, CheckoutForm(countries=countries, initial=_initial(cart)), cart)
+        return _page(request, CheckoutForm(countries=countries, initial=_initial(request, cart)), cart)
     form = CheckoutForm(request.POST, countries=countries)
     is_valid = form.is_valid()
     try:
@@ -155,9 +156,13 @@ def _problems(view: CartView) -> list[str]:
     ]
 
 
-def _initial(cart: Cart) -> dict[str, Any]:
-    address = {"country": cart.country, **(cart.shipping_address or {})}
-    return {**address, "email": cart.email, "shipping_method": cart.shipping_method}
+def _initial(request: HttpRequest, cart: Cart) -> dict[str, Any]:
+    """Return what was typed before, or what the customer's account knows."""
+    user = baskets.user_of(request)
+    known = address_book.default_in(user, cart.country) if user and not cart.shipping_address else {}
+    address = {"country": cart.country, **known, **(cart.shipping_address or {})}
+    email = cart.email or (user.email if user else "")
+    return {**address, "email": email, "shipping_method": cart.shipping_method}
 
 
 def _without_cart(request: HttpRequest) -> HttpResponse:

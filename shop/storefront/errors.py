@@ -1,7 +1,7 @@
 """Answers where an address leads nowhere or our own code fails: problems for programs, pages for people."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
@@ -28,4 +28,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that came without its token: an old page, or cookies are off."""
+    if request.path_info.startswith(FOR_PROGRAMS):
+        body = api_errors.problem(403, "csrf_failed", "Send the CSRF token as X-CSRFToken")
+        return JsonResponse(body, status=403, content_type=api_errors.CONTENT_TYPE)
     return render(request, "storefront/csrf_failed.html", status=403)

@@ -23,6 +23,11 @@ def visible(text: str) -> None:
 
 ONE_LINE = (RegexValidator(r"^[^\x00-\x1f\x7f]*\Z", "One line, without control characters."), visible)
 
+NO_CONTROL = (
+    RegexValidator(r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f]*\Z", "Letters and line breaks only."),
+    visible,
+)
+
 
 class AddToCartForm(forms.Form):
     sku = forms.CharField(max_length=32)
@@ -97,7 +102,7 @@ class CountryForm(forms.Form):
 
     def __init__(self, *args: Any, countries: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _offer(self, "country", countries)
+        offer(self, "country", countries)
 
 
 class CheckoutForm(forms.Form):
@@ -144,7 +149,7 @@ class CheckoutForm(forms.Form):
 
     def __init__(self, *args: Any, countries: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _offer(self, "country", countries)
+        offer(self, "country", countries)
         self.fields["country"].widget.attrs["data-submits"] = "update"
         for name, token in self.AUTOCOMPLETE.items():
             field = self.fields[name]
@@ -170,7 +175,37 @@ class CheckoutForm(forms.Form):
         return found
 
 
-def _offer(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
+def offer(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
+    """Give a choice field its choices."""
     field = form.fields[name]
     assert isinstance(field, forms.ChoiceField)
     field.choices = choices
+
+
+class WithdrawalForm(forms.Form):
+    """A statement of withdrawal: only its shape is looked at, every one is taken."""
+
+    name = forms.CharField(label="Your name", max_length=120, validators=ONE_LINE)
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        help_text="The receipt goes there. Best the one that you ordered with.",
+    )
+    order_given = forms.CharField(
+        label="Order number",
+        max_length=40,
+        validators=ONE_LINE,
+        help_text="It stands in every mail about it. If you cannot find it: what did you order, and when?",
+    )
+    statement = forms.CharField(
+        label="Your statement",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        validators=NO_CONTROL,
+    )
+    form_key = forms.RegexField(r"^[0-9a-f]{32}\Z", required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].widget.attrs["autocomplete"] = "name"
+        self.fields["email"].widget.attrs["autocomplete"] = "email"

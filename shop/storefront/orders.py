@@ -1,15 +1,19 @@
 """One order by its signed link: how it stands, in plain words, and what can be done about it."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from orders import addresses, checkout, reorder, settlement, stripe_gateway, supplies
+from orders import addresses, checkout, paper, reorder, settlement, stripe_gateway, supplies, tasks
 from orders.models import BillingCycle, Order, OrderEvent, Shipment, Subscription
+from orders.returns import cancellation
+from shop.accounts.models import User
+from shop.api.downloads import pdf
 from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.storefront import baskets
@@ -27,6 +31,9 @@ TOLD = {
     "expired": "Not paid in time, so the items went back on the shelf.",
     "packed": "Packed.",
     "shipped": "Handed to the courier.",
+    "withdrawal": "We have received your withdrawal.",
+    "return_opened": "A return is open; your mail says where to send it.",
+    "return_inspected": "What you sent back has reached us.",
     "delivered": "Delivered.",
     "parcel_lost": "The parcel was lost on its way. We look after it.",
     "packed_again": "Packed once more for the parcel that was lost.",
@@ -57,26 +64,50 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
         "timeline": _timeline(order),
         "parcels": parcels_of(order),
         "refills": _refills(order),
+        "documents": order.invoices.order_by("pk"),
         "supplies": supplies.supplies_of(order),
         "can_order_again": order.status != Order.Status.PENDING,
-        "can_cancel": order.status == Order.Status.PENDING and not order.is_paid and state != "processing",
+        "can_cancel": _can_cancel(order, state),
     }
     return render(request, "storefront/order.html", context)
 
 
 @require_POST
 def cancel(request: HttpRequest, token: str) -> HttpResponse:
-    """Cancel an order that is not paid. If money arrived after all, the order's page will say so."""
+    """Cancel an order that is not paid, or of which nothing is packed. If money arrived after all, the
+    order's page will say so.
+    """
     order, at = held_order(token), reading.now()
     try:
-        intent = checkout.cancel(
-            order, reason="Cancelled by the customer.", actor=baskets.user_of(request), at=at
-        )
-        if intent is not None:
-            settlement.observe(intent, at=at)
+        _cancel(order, actor=baskets.user_of(request), at=at)
     except ShopError as error:
         messages.error(request, error.detail)
     return redirect("order", token=token)
+
+
+def _cancel(order: Order, *, actor: User | None, at: datetime) -> None:
+    reason = "Cancelled by the customer."
+    if order.is_paid:
+        refund = cancellation.cancel_paid(order, reason=reason, actor=actor, at=at)
+        if refund is not None:
+            tasks.wake(tasks.send_refund, refund.pk)
+        return
+    intent = checkout.cancel(order, reason=reason, actor=actor, at=at)
+    if intent is not None:
+        settlement.observe(intent, at=at)
+
+
+@never_cache
+@require_safe
+def document(request: HttpRequest, token: str, code: str) -> HttpResponse:
+    """Show an invoice or a credit note of an order.
+
+    :raises Http404: for a number that is not this order's.
+    """
+    invoice = held_order(token).invoices.select_related("order").filter(code=code).first()
+    if invoice is None:
+        raise Http404
+    return pdf(paper.invoice_pdf(invoice), invoice.code)
 
 
 @require_POST
@@ -127,6 +158,12 @@ def _state(order: Order, *, is_waiting: bool) -> str:
     if payment.intent_status == "requires_payment_method" and payment.last_decline_code:
         return "declined"
     return "waiting" if is_waiting else "unpaid"
+
+
+def _can_cancel(order: Order, state: str) -> bool:
+    if order.is_paid:
+        return not cancellation.refusal(order)
+    return order.status == Order.Status.PENDING and state != "processing"
 
 
 def _timeline(order: Order) -> list[dict[str, Any]]:

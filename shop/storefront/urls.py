@@ -14,7 +14,9 @@ from shop.storefront import (
     products,
     searching,
     stock_requests,
+    withdrawals,
 )
+from shop.storefront.account.urls import urlpatterns as account_urls
 from shop.storefront.articles import article_urls
 
 urlpatterns = [
@@ -35,9 +37,14 @@ urlpatterns = [
     path("pay/<str:token>", payment.pay, name="pay"),
     path("o/<str:token>", orders.show, name="order"),
     path("o/<str:token>/cancel", orders.cancel, name="order-cancel"),
+    path("o/<str:token>/documents/<str:code>", orders.document, name="order-document"),
+    path("o/<str:token>/withdraw", withdrawals.of_order, name="order-withdraw"),
+    path("withdraw", withdrawals.declare, name="withdraw"),
+    path("withdraw/received/<str:token>", withdrawals.received, name="withdraw-received"),
     path("o/<str:token>/again", orders.again, name="order-again"),
     path("articles/feed.atom", crawlers.atom, name="article-feed"),
     *article_urls,
+    *account_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
     path("favicon.ico", fixed.favicon, name="favicon"),

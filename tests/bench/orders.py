@@ -216,12 +216,15 @@ def _explain() -> None:
     page = site._registry[Order]
     found, _ = page.get_search_results(HttpRequest(), Order.objects.all(), "Smith")
     print("\nEXPLAIN ANALYZE of a search for Smith, first page:")
-    print(found.order_by("-id")[:50].explain(analyze=True, buffers=True, costs=False))
+    _print_plan(found)
     to_pack = Order.objects.filter(status="placed", payment_status="paid", fulfilment_status="unfulfilled")
     print("\nEXPLAIN ANALYZE of the orders to pack, first page:")
-    print(
-        to_pack.filter(review_reason="").order_by("-id")[:50].explain(analyze=True, buffers=True, costs=False)
-    )
+    _print_plan(to_pack.filter(review_reason=""))
+
+
+def _print_plan(rows: Any) -> None:
+    plan = rows.order_by("-id")[:25].explain(analyze=True, buffers=True, costs=False)
+    print("\n".join(line[:160] for line in plan.splitlines()))
 
 
 def _server() -> str:

@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.demo import books, browser
+from tests.demo import books, browser, warehouse
 from tests.demo.journey import Journey
 from tests.demo.stage import FactMissing, Stage
 
@@ -16,6 +16,7 @@ def main() -> int:
         journey.fill_cart()
         journey.order_and_pay()
         journey.settle()
+        warehouse.send_parcel(journey)
         journey.come_back()
         journey.read()
         browser.buy(stage)

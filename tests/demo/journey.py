@@ -87,7 +87,7 @@ class Journey:
         held = self._reserved()
         stage.need(set(held.values()) == {"allocated"}, f"the stock is not allocated: {held}")
         stage.proof("The stock is allocated", show(held))
-        self._mail("order_confirmation", f"order:{self.reference}", "The confirmation is delivered")
+        self.mail("order_confirmation", f"order:{self.reference}", "The confirmation is delivered")
         page = stage.page(self.order["url"])
         stage.need(self.reference in page, "the signed link does not show the order")
         stage.proof("The guest sees the order by its signed link", self.order["url"])
@@ -109,7 +109,7 @@ class Journey:
         stage.proof("Two refills are planned from one order", plan)
         stage.proof("The clock is moved towards the reminder", stage.manage("move_clock", "--days", "24"))
         refill = stage.wait_for("a refill to be planned", self._refill)
-        self._mail("refill_upcoming", f"refill:{refill[0]}", "The reminder is delivered, with its ceiling")
+        self.mail("refill_upcoming", f"refill:{refill[0]}", "The reminder is delivered, with its ceiling")
         stage.proof(
             "The clock is moved to the day", stage.manage("move_clock", "--days", "4", "--hours", "8")
         )
@@ -123,7 +123,7 @@ class Journey:
             "The running worker charged the refill once",
             f"order {second[0]}: {second[1]} minor units at Stripe and here; reminder said {second[2]}",
         )
-        self._mail("refill_paid", f"refill:{refill[0]}", "The second mail is delivered")
+        self.mail("refill_paid", f"refill:{refill[0]}", "The second mail is delivered")
 
     def read(self) -> None:
         """Read an article and see its product box."""
@@ -176,7 +176,8 @@ class Journey:
         )
         return found[0] if found else None
 
-    def _mail(self, kind: str, subject_key: str, step: str) -> None:
+    def mail(self, kind: str, subject_key: str, step: str) -> None:
+        """Wait until a mail was delivered once, and find it on the page of mails."""
         look = (
             "SELECT subject, message_id FROM mail_outbox"
             " WHERE kind = %s AND subject_key = %s AND status = 'sent' AND \"to\" = %s"

@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 from django.contrib.admin import ModelAdmin
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.test import Client
 from django.urls import reverse
 
-from orders import sample_data
+from orders import invoices, sample_data
 from orders.models import (
     Order,
+    OrderDiscount,
     OrderLineComponent,
     RecallNotice,
+    Return,
     SellerIdentity,
     Shipment,
     ShipmentLine,
@@ -21,11 +23,13 @@ from orders.models import (
     ShippingRate,
     ShippingZone,
     TaxRate,
+    Withdrawal,
 )
 from shop.admin import EstimatingPaginator, site
 from shop.mail.models import OutboxMessage
 from shop.navigation import GROUPS
 from tests.factories.catalog import AT, make_variant
+from tests.factories.discounts import make_discount
 from tests.factories.orders import (
     HOME,
     make_cart,
@@ -61,7 +65,39 @@ def full_shop(db: None) -> None:
         make_cart(variant=variant)
         make_event()
         _parcel(order)
+        _discount(number, order)
+        _paper_and_returns(order)
     _mails()
+
+
+def _discount(number: int, order: Order) -> None:
+    discount = make_discount(code=f"CODE{number}", off={"GBP": 100})
+    OrderDiscount.objects.create(
+        order=order,
+        position=1,
+        discount=discount,
+        discount_code=discount.codes.get(),
+        label="-",
+        amount=100,
+        customer_key=str(number),
+        taken_at=AT,
+    )
+
+
+def _paper_and_returns(order: Order) -> None:
+    """An invoice, a credit note, a matched statement of withdrawal and a return of an order."""
+    order = Order.objects.select_related("payment").get(pk=order.pk)
+    with transaction.atomic():
+        invoices.issue_invoice(order, at=AT)
+        invoices.issue_credit_note(order.payment.refunds.get(), at=AT)
+    withdrawal = Withdrawal.objects.create(
+        source="page", name="Ada", email=order.email, order_given=order.reference, statement="I withdraw.",
+        received_at=AT, status="matched", order=order, matched_at=AT,
+    )  # fmt: skip
+    Return.objects.create(
+        order=order, withdrawal=withdrawal, reason="-", status="closed", opened_at=AT, inspected_at=AT,
+        refund=order.payment.refunds.get(), closed_at=AT,
+    )  # fmt: skip
 
 
 def _parcel(order: Order) -> None:

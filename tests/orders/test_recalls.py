@@ -63,7 +63,7 @@ def test_the_dry_run_finds_every_unit_bundles_included_and_writes_nothing(code: 
 
     said = out.getvalue()
     assert "5 units left in 3 orders to 2 customers; 4 units are here" in said
-    assert "parcels to open: S-" in said
+    assert "parcels to open: P-" in said
     bad.refresh_from_db()
     assert (bad.status, bad.on_hand) == ("released", 4)
     assert not OutboxMessage.objects.filter(kind="recall").exists()
@@ -143,7 +143,7 @@ def test_staff_look_first_and_then_recall(bad: Lot, desk: Client) -> None:
     assert "Customers are told why." in unreasoned
     assert before == 0
     assert "BAD: frozen. 2 customers told now, 0 had been told before." in done
-    assert "Open these parcels, they cannot leave: S-" in done
+    assert "Open these parcels, they cannot leave: P-" in done
     assert set(RecallNotice.objects.values_list("sent_by__email", flat=True)) == {"boss@shop.example"}
 
 
@@ -177,7 +177,7 @@ def test_a_parcel_with_a_recalled_lot_is_packed_anew(bad: Lot) -> None:
     parcel = shipments.waiting().get()
     recalls.recall([bad], reason=REASON, actor=None, at=AT)
 
-    with pytest.raises(inventory.NotEnoughStock):
+    with pytest.raises(inventory.LotNotOnSale):
         shipments.dispatch(parcel, shipments.Label(), actor=None, at=AT)
     shipments.unpack(parcel, reason="recalled", actor=None, at=AT)
     inventory.cover_shortage(parcel.order.stock_reference, at=AT)

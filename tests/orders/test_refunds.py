@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 import requests
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from orders import reconciler, refunds, settlement, stripe_gateway
 from orders.models import Order, Payment, StripeRefund, WebhookEvent
+from shop.accounts import roles
+from shop.accounts.models import RefundLimit, User
 from shop.mail.models import OutboxMessage
 from tests.factories.catalog import make_variant
 from tests.outages import answer_lost
@@ -179,3 +182,40 @@ def test_a_stale_answer_does_not_undo_a_refund(till: Till) -> None:
     assert StripeRefund.objects.get().status == "succeeded"
     assert (order.payment_status, order.payment.amount_refunded) == ("partially_refunded", 500)
     assert OutboxMessage.objects.count() == told
+
+
+def member(role: str) -> User:
+    roles.write_permissions()
+    user = User.objects.create_user(f"{role}@shop.example", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def test_a_role_refunds_up_to_its_limit_of_one_order_and_not_in_slices(till: Till) -> None:
+    make_variant(sku="FLK", prices={"GBP": 1195})
+    order = till.bought(("FLK", 2))
+    sue = member("support")
+    RefundLimit.objects.update_or_create(group=sue.groups.get(), currency="GBP", defaults={"amount": 1000})
+    at = timezone.now()
+
+    refunds.request_refund(order, amount=600, reason="torn", actor=sue, at=at)
+    with pytest.raises(refunds.AboveYourLimit, match=r"£4\.00"):
+        refunds.request_refund(order, amount=401, reason="torn", actor=sue, at=at)
+    refunds.request_refund(order, amount=400, reason="torn", actor=sue, at=at)
+    with pytest.raises(refunds.AboveYourLimit):
+        refunds.request_refund(order, amount=1, reason="torn", actor=sue, at=at)
+
+    assert sum(StripeRefund.objects.values_list("amount", flat=True)) == 1000
+
+
+def test_who_has_no_limit_refunds_nothing_and_a_manager_everything(till: Till) -> None:
+    make_variant(sku="FLK", prices={"GBP": 1195})
+    order = till.bought(("FLK", 1))
+    at = timezone.now()
+
+    with pytest.raises(refunds.AboveYourLimit):
+        refunds.request_refund(order, amount=1, reason="torn", actor=member("warehouse"), at=at)
+    made = refunds.request_refund(order, reason="torn", actor=member("manager"), at=at)
+
+    assert made.amount == order.total
+    assert StripeRefund.objects.count() == 1

@@ -227,7 +227,7 @@ def test_a_lot_recalled_between_packing_and_leaving_keeps_the_parcel_here() -> N
     shipment = pack(order)
     inventory.recall(lot, actor=None, cause="drill", at=AT)
 
-    with pytest.raises(inventory.NotEnoughStock, match="Lot BAD"):
+    with pytest.raises(inventory.LotNotOnSale, match="Lot BAD"):
         shipments.dispatch(shipment, LABEL, actor=None, at=AT)
     shipments.unpack(shipment, reason="recalled", actor=None, at=AT)
 
@@ -247,6 +247,21 @@ def test_an_order_whose_stock_was_taken_away_is_not_packed() -> None:
 
     assert inventory.cover_shortage(order.stock_reference, at=AT)
     assert pack(order).lines.count() == 1
+
+
+def test_an_order_in_a_box_keeps_its_stock_while_another_waits_unpacked() -> None:
+    variant = make_variant(stock=0)
+    put_in_stock(variant, 2, best_before_on=date(2028, 1, 31), code="EARLY")
+    late = put_in_stock(variant, 2, best_before_on=date(2029, 9, 30), code="LATE")
+    waits, boxed = (make_allocated_order(variant=variant) for _ in range(2))
+    parcel = pack(boxed)
+
+    taken = inventory.quarantine(late, actor=None, cause="drill", at=AT)
+
+    assert taken.short == [waits.stock_reference]
+    shipments.dispatch(parcel, LABEL, actor=None, at=AT)
+    assert StockReservation.objects.get(reference=boxed.stock_reference).packed == 0
+    assert inventory.differences() == []
 
 
 def test_a_bundle_leaves_with_a_lot_for_each_component() -> None:

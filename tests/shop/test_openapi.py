@@ -11,6 +11,7 @@ from shop.exceptions import ShopError
 
 # Raised with a code of their own, by the parser, the serializers or a verb.
 BY_NAME = {
+    "address_not_found",
     "unknown_field",
     "busy",
     "cart_not_found",
@@ -39,10 +40,17 @@ def test_orders_ask_for_their_token_and_carts_for_nothing(document: dict[str, An
     scheme = document["components"]["securitySchemes"]["OrderToken"]
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "Authorization")
     for name in ("order_retrieve", "order_payment", "order_cancel", "order_refresh", "order_reorder"):
-        assert operation(document, name)["security"] == [{"OrderToken": []}, {"cookieAuth": []}]
+        assert operation(document, name)["security"] == [
+            {"OrderToken": []},
+            {"cookieAuth": []},
+            {"SessionToken": []},
+        ]
     for name in ("cart_create", "cart_retrieve", "cart_line_create", "cart_checkout"):
         assert {} in operation(document, name)["security"]
-    assert operation(document, "subscription_list")["security"] == [{"cookieAuth": []}]
+    assert operation(document, "subscription_list")["security"] == [
+        {"cookieAuth": []},
+        {"SessionToken": []},
+    ]
 
 
 def test_what_moves_money_takes_an_idempotency_key(document: dict[str, Any]) -> None:

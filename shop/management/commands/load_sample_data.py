@@ -1,9 +1,11 @@
 """manage.py load_sample_data: a shop to look at, with a demo login for staff."""
 
 from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 
 import catalog.sample_data
@@ -11,6 +13,7 @@ import content.sample_data
 import orders.sample_data
 from catalog import sample_pictures
 from catalog.models import Product
+from shop.accounts import registration, roles
 from shop.accounts.models import User
 from shop.clock import reading
 
@@ -34,6 +37,24 @@ class Command(BaseCommand):
         sample_pictures.load()
         orders.sample_data.load(at=at)
         content.sample_data.load(at=at)
-        if not User.objects.filter(email=DEMO_STAFF_EMAIL).exists():
-            User.objects.create_superuser(DEMO_STAFF_EMAIL, DEMO_STAFF_PASSWORD, name="Demo staff")
+        _make_staff(at)
         self.stdout.write("Sample data is loaded.")
+
+
+def role_email(role: str) -> str:
+    """Return the address of a role's demo login."""
+    return f"{role}@shop.example"
+
+
+def _make_staff(at: datetime) -> None:
+    """One superuser, and one member of staff for each role: to see what each sees."""
+    if not User.objects.filter(email=DEMO_STAFF_EMAIL).exists():
+        boss = User.objects.create_superuser(DEMO_STAFF_EMAIL, DEMO_STAFF_PASSWORD, name="Demo staff")
+        registration.vouch_for(boss, at=at)
+    for role in roles.ROLES:
+        if not User.objects.filter(email=role_email(role)).exists():
+            user = User.objects.create_user(
+                role_email(role), DEMO_STAFF_PASSWORD, name=f"Demo {role}", is_staff=True
+            )
+            user.groups.add(Group.objects.get(name=role))
+            registration.vouch_for(user, at=at)

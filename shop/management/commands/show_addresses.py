@@ -7,8 +7,9 @@ from django.core.management.base import BaseCommand
 
 from content import links
 from content.models import Article
+from shop.accounts import roles
 from shop.clock import reading
-from shop.management.commands.load_sample_data import DEMO_STAFF_EMAIL, DEMO_STAFF_PASSWORD
+from shop.management.commands.load_sample_data import DEMO_STAFF_EMAIL, DEMO_STAFF_PASSWORD, role_email
 
 CENTRAL_ARTICLE = "magnesium-flakes-and-oil-what-is-known"
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
             ("Shop", f"{base}/"),
             ("API docs", f"{base}/api/v1/docs"),
             ("Admin", f"{base}/admin/   (demo login: {DEMO_STAFF_EMAIL} / {DEMO_STAFF_PASSWORD})"),
+            ("", f"the same password: {', '.join(role_email(role) for role in roles.ROLES)}"),
             ("Mails", f"{base}/mails"),
         ]
         article = Article.objects.filter(slug=CENTRAL_ARTICLE).first()

@@ -1,7 +1,7 @@
-/* Mounts Stripe's Payment Element and confirms the payment. A decline is told here, so that another card can
+/* Mounts Stripe's Payment Element and confirms the payment, or a card that is only saved. A decline is told here, so that another card can
    be tried on the spot; a success goes on to the order's page. */
 (() => {
-  const { publishable_key, client_secret, return_url } = JSON.parse(document.getElementById("payment").textContent);
+  const { publishable_key, client_secret, return_url, saves_only } = JSON.parse(document.getElementById("payment").textContent);
   const form = document.getElementById("pay-form");
   const button = document.getElementById("pay-button");
   const problem = document.getElementById("pay-error");
@@ -12,7 +12,7 @@
   };
 
   if (typeof Stripe === "undefined") {
-    tell("The card form could not be loaded. Your order is kept: please load this page again in a moment.");
+    tell(`The card form could not be loaded. ${saves_only ? "Nothing is saved" : "Your order is kept"}: please load this page again in a moment.`);
     return;
   }
 
@@ -31,7 +31,7 @@
     tell("");
     button.disabled = true;
     form.setAttribute("aria-busy", "true");
-    const { error } = await stripe.confirmPayment({
+    const { error } = await (saves_only ? stripe.confirmSetup : stripe.confirmPayment).call(stripe, {
       elements,
       confirmParams: { return_url: new URL(return_url, location.origin).href },
     });

@@ -1,0 +1,6 @@
+"""Sheets of paper: invoices, credit notes and packing slips as PDF, set from records and nothing else."""
+
+from orders.paper.invoice_sheet import invoice_pdf
+from orders.paper.packing_slip import packing_slip_pdf, parcel_slip_pdf
+
+__all__ = ["invoice_pdf", "packing_slip_pdf", "parcel_slip_pdf"]

@@ -1,0 +1,1 @@
+"""Who changed what and when: prices, products, roles. Written by triggers, so nothing goes round it."""

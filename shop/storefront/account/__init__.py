@@ -1,0 +1,1 @@
+"""The customer's own pages: signing in, and what belongs to them."""
