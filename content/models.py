@@ -128,9 +128,7 @@ class Article(models.Model):
     slug = models.SlugField(max_length=160, unique=True)
     summary = models.CharField(max_length=400, blank=True)
     # A draft may be unfinished: what publishing needs is asked for in content.gate.
-    body = ProseEditorField(
-        blank=True, max_length=MAX_BODY, extensions=markup.EDITOR_EXTENSIONS, sanitize=markup.sanitise
-    )
+    body = ProseEditorField(blank=True, extensions=markup.EDITOR_EXTENSIONS, sanitize=markup.sanitise)
     key_takeaways = models.JSONField(default=list, blank=True, validators=[validate_takeaways])
     topics = models.ManyToManyField(Topic, blank=True, related_name="articles")
     is_health_topic = models.BooleanField(default=False)
