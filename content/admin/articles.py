@@ -1,7 +1,7 @@
 """Articles in the admin: the words with the checker's findings beside them, and buttons that call verbs."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -91,6 +91,8 @@ class ArticleAdmin(ShopAdmin):
     list_filter = ("status", "type", "is_health_topic", "topics")
     list_select_related = ("reviewer",)
     search_fields = ("title", "slug")
+    # Only while it is empty: an address that readers know changes by hand alone.
+    prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("title",)}
     autocomplete_fields = ("topics", "related_articles", "author_user")
     inlines = (ArticleImageInline, ProductInline, RevisionInline, StepInline)
     readonly_fields = ("progress", "findings")

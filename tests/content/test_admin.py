@@ -10,7 +10,7 @@ from content import publishing
 from content import words as wording
 from content.models import Article, Reviewer
 from shop.accounts.models import User
-from tests.factories.content import AT, make_article, make_citation, make_reviewer, make_words, publish
+from tests.factories.content import AT, make_article, make_citation, make_reviewer, make_words, publish, sign
 
 pytestmark = pytest.mark.django_db
 
@@ -217,3 +217,19 @@ def test_a_body_without_end_is_refused_beside_its_field(desk: Client) -> None:
 
     assert "too long" in str(answer.context["adminform"].form.errors["body"])
     assert not Article.objects.exists()
+
+
+def test_an_hour_that_has_passed_is_refused_beside_the_question(desk: Client) -> None:
+    article = make_article()
+    publishing.submit_for_review(article, at=AT)
+    sign(article)
+    publishing.approve(article, at=AT)
+
+    answer = desk.post(
+        f"/admin/content/article/{article.pk}/schedule/",
+        {"publish_at_0": "2020-01-01", "publish_at_1": "09:00"},
+    )
+
+    assert "Choose a time to come." in answer.content.decode()
+    article.refresh_from_db()
+    assert (article.status, article.publish_at) == ("approved", None)

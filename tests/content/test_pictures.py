@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
 from content import gate, sample_data, tasks
 from content import words as wording
 from content.models import Article, ArticleImage
+from shop.accounts import roles
+from shop.accounts.models import User
 from shop.images import pictures as verbs
 from tests import pictures
 from tests.content.test_admin import form_data
@@ -80,6 +83,17 @@ def test_a_claim_in_a_pictures_words_stops_publishing_however_it_came_there() ->
     sign(article)
 
     assert {lack.code for lack in gate.lacks(article, wording.newest(article))} == {"picture"}
+
+
+def test_an_editor_may_give_an_article_a_picture(client: Client) -> None:
+    editor = User.objects.create_user("e@example.org", "x", is_staff=True)
+    editor.groups.add(Group.objects.get(name=roles.EDITOR))
+    client.force_login(editor)
+    article = make_article()
+
+    send(client, article, "A basin")
+
+    assert article.images.get().alt == "A basin"
 
 
 def test_pictures_cost_the_list_no_query(client: Client, django_assert_max_num_queries: Any) -> None:
