@@ -114,6 +114,9 @@ def test_an_article_takes_six_queries_whatever_is_around_it(
         data = client.get(f"/api/v1/articles/{article.slug}").json()
 
     assert [len(data[name]) for name in ("topics", "citations", "product_boxes", "related")] == [count] * 4
+    with django_assert_max_num_queries(6), time_machine.travel(PRICED_AT + timedelta(days=1), tick=False):
+        page = client.get(f"/articles/{article.slug}").content.decode()
+    assert page.count('class="article-box"') == count
 
 
 def test_an_article_carries_what_belongs_on_its_page(client: Client) -> None:
