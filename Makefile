@@ -55,6 +55,9 @@ bench-inventory: ## measure reserve and release beside the bare statements; exit
 bench-orders: ## find orders in the admin among a million; exit 1 over 200 ms (ARGS="--orders 100000")
 	@exec $(DEVSTACK) bench-orders $(ARGS)
 
+bench-claims: ## time the copy checker; exit 1 over 50 ms for an article or 100 ms for a line of 100 kB
+	@exec $(DEVSTACK) python -m tests.bench.claims
+
 race-stock: RUNS = 2000
 race-stock: ## race for last units on real connections (RUNS=2000)
 	@STOCK_RACES=$(RUNS) exec $(DEVSTACK) test tests/catalog/test_last_units.py
