@@ -62,7 +62,8 @@ ROLES: dict[str, frozenset[str]] = {
     EDITOR: _may("view", "catalog.category", "catalog.product", "catalog.variant", "catalog.price")
     | _may("change", "catalog.product", "catalog.category")
     | _may("view add change", "content.article", "content.topic", "content.citation", "content.reviewer")
-    | _may("view", "content.revision", "content.claimoverride", "content.formerslug")
+    | _may("view add change delete", "content.articleimage", "content.articleproduct")
+    | _may("view", "content.revision", "content.step", "content.claimoverride", "content.formerslug")
     | frozenset({"content.publish_article"}),
     # Runs the shop: everything but making roles and superusers.
     MANAGER: frozenset({"*"}),
