@@ -106,6 +106,11 @@ def _email_changed(context: Mapping[str, Any]) -> Words:
     return _notice(_("The e-mail address of your account has changed"), said)
 
 
+def _email_kept(context: Mapping[str, Any]) -> Words:
+    said = _("%(email)s does not belong to your account any more.") % {"email": context["deleted_email"]}
+    return _notice(_("An e-mail address was taken off your account"), said)
+
+
 def _factor_on(context: Mapping[str, Any]) -> Words:
     return _notice(
         _("Sign-in in two steps is on"),
@@ -142,6 +147,7 @@ KINDS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Words]]] = {
     "account/email/password_reset": ("account_notice", _password_changed),
     "account/email/password_set": ("account_notice", _password_changed),
     "account/email/email_changed": ("account_notice", _email_changed),
+    "account/email/email_deleted": ("account_notice", _email_kept),
     "mfa/email/totp_activated": ("account_notice", _factor_on),
     "mfa/email/totp_deactivated": ("account_notice", _factor_off),
     "mfa/email/recovery_codes_generated": ("account_notice", _codes),
