@@ -10,8 +10,8 @@ preview.offer(letters.samples())
 
 @register(Erasure)
 class ErasureAdmin(ReadOnlyAdmin):
-    list_display = ("id", "status", "asked", "waits_for", "done")
+    list_display = ("id", "email", "status", "asked", "waits_for", "done")
     list_filter = ("status",)
-    fields = ("status", "requested_at", "looked_at", "waits_for", "done_at")
+    fields = ("email", "status", "requested_at", "looked_at", "waits_for", "done_at")
     asked = time_column("requested_at", "asked")
     done = time_column("done_at", "done")

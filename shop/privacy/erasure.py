@@ -17,7 +17,16 @@ from django.db.models import Q
 
 from catalog.models import StockRequest
 from orders import stripe_gateway
-from orders.models import Cart, Customer, Order, Refill, Return, SavedCard, Subscription
+from orders.models import (
+    Cart,
+    Customer,
+    Order,
+    Refill,
+    Return,
+    SavedCard,
+    Shipment,
+    Subscription,
+)
 from orders.subscriptions import changes
 from shop.accounts import registration
 from shop.accounts.models import Address, User
@@ -27,7 +36,8 @@ from shop.mail.models import OutboxMessage
 from shop.privacy import letters
 from shop.privacy.models import Erasure
 
-NOBODY = "erased@erased.invalid"
+DOMAIN = "@erased.invalid"
+NOBODY = f"erased{DOMAIN}"
 BLANK_ADDRESS = {"name": "", "line1": "", "city": "", "postal_code": "", "country": ""}
 
 
@@ -38,7 +48,7 @@ class StaffAccount(Conflict):
 
 def nobody(pk: int) -> str:
     """Return the address that stands where a person's stood: unique, and nobody's by RFC 2606."""
-    return f"erased-{pk}@erased.invalid"
+    return f"erased-{pk}{DOMAIN}"
 
 
 def request(user: User, *, at: datetime) -> Erasure:
@@ -161,10 +171,16 @@ def _blank_unpaid(user: User) -> None:
     Cart.objects.filter(order__user=user).update(user=None, **blank)
 
 
-def blank_orders(orders: Any) -> int:
-    """Take the person out of orders; what was bought, and for how much, stays."""
-    changed: int = orders.update(email=NOBODY, shipping_address=BLANK_ADDRESS, billing_address=BLANK_ADDRESS)
-    return changed
+def blank_orders(orders: models.QuerySet[Order]) -> int:
+    """Take the person out of orders and their parcels; what was bought, and for how much, stays.
+
+    Their timelines need nothing: no address or name is ever written there.
+    """
+    ids = list(orders.values_list("pk", flat=True))
+    Shipment.objects.filter(order__in=ids).update(address=BLANK_ADDRESS)
+    return Order.objects.filter(pk__in=ids).update(
+        email=NOBODY, shipping_address=BLANK_ADDRESS, billing_address=BLANK_ADDRESS
+    )
 
 
 def _drop_by_address(email: str) -> None:

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.db.models import JSONField, Q, Value
 
-from orders.models import CardSetup, Cart, Consent, Invoice, Order, WebhookEvent, Withdrawal
+from orders.models import CardSetup, Cart, Consent, Invoice, Order, RecallNotice, WebhookEvent, Withdrawal
 from shop.mail.models import OutboxMessage
 from shop.privacy import erasure
 
@@ -92,11 +92,30 @@ def _years_before(at: datetime, years: int) -> datetime:
     return datetime(at.year - years, 1, 1, tzinfo=at.tzinfo)
 
 
+def _statements(at: datetime) -> int:
+    """Statements of withdrawal that never found their order, long finished."""
+    lost = Withdrawal.objects.filter(order__isnull=True, status=Withdrawal.Status.CLOSED)
+    old = lost.filter(received_at__lt=_before(at, "mails")).exclude(email=erasure.NOBODY)
+    return old.update(name="", email=erasure.NOBODY, statement="")
+
+
+def _recalls(at: datetime) -> int:
+    """Who was told of a recall: a proof that is kept as long as the longest of the years."""
+    long_ago = _years_before(at, settings.RETENTION_YEARS["*"])
+    old = RecallNotice.objects.filter(created_at__lt=long_ago).exclude(email__endswith=erasure.DOMAIN)
+    ids = list(old.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    for pk in ids:
+        RecallNotice.objects.filter(pk=pk).update(email=erasure.nobody(pk))
+    return len(ids)
+
+
 SWEEPS: Mapping[str, Callable[[datetime], int]] = {
     "carts": _carts,
     "sessions": _sessions,
     "webhook payloads": _webhooks,
     "mails": _mails,
     "addresses of visitors": _addresses_of_visitors,
+    "statements without an order": _statements,
+    "recalls": _recalls,
     "orders": _orders,
 }
