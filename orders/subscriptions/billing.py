@@ -43,9 +43,10 @@ WAITS = (
 _CLAIM = """
     UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
     WHERE id IN (
-        SELECT refill.id FROM orders_refill refill JOIN mail_outbox notice ON notice.id = refill.notice_id
+        SELECT refill.id FROM orders_refill refill
+        LEFT JOIN mail_outbox notice ON notice.id = refill.notice_id
         WHERE refill.status IN ('planned', 'backordered', 'dunning') AND refill.next_attempt_at <= %(at)s
-          AND refill.card_id IS NOT NULL AND notice.sent_at <= %(told_by)s
+          AND refill.card_id IS NOT NULL AND (notice.sent_at <= %(told_by)s OR refill.asked_at IS NOT NULL)
           AND (refill.status <> 'planned' OR refill.next_attempt_at > %(stale)s)
         ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
         FOR UPDATE OF refill SKIP LOCKED
@@ -141,6 +142,7 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
     )
     for cycle in refill.cycles.select_related("subscription"):
         _pay_cycle(cycle, at=at)
+    membership.finish_extras(refill, at=at)
     outbox.enqueue(letters.refill_paid(refill), to=refill.customer.email, at=at)
 
 
@@ -220,11 +222,16 @@ def _is_settled_otherwise(refill: Refill, order: Order, *, at: datetime) -> bool
 
 
 def _leave_out(refill: Refill, *, at: datetime) -> None:
-    """End a refill that holds something paid for less than half an interval ago.
+    """End a refill that holds something paid for less than half an interval ago, or charged once already.
 
-    That cycle moves on without a charge, and PLAN takes up the rest.
+    That cycle moves on without a charge, and PLAN takes up the rest. Whoever asked for it now gets it.
     """
     if refill.order is not None:
+        return
+    if membership.holds_charged_extras(refill):
+        membership.dissolve(refill)
+        return
+    if refill.asked_at is not None:
         return
     open_cycles = refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription")
     early = [cycle for cycle in open_cycles if cycles.paid_too_recently(cycle.subscription, at=at)]

@@ -1,6 +1,6 @@
 """What a refill comes to. The last quote that was told is the ceiling of what is charged."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from catalog import pricing
@@ -35,7 +35,12 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
     items = refill.items.select_related("variant__product", "cycle__subscription").prefetch_related(
         "variant__components__variant__product"
     )
-    lines = _priced(list(items), refill.currency, at=at)
+    return quote_items(refill, list(items), at=at)
+
+
+def quote_items(refill: Refill, items: Sequence[RefillItem], *, at: datetime) -> Quote:
+    """Do what `quote` does for a refill and items that need not be saved."""
+    lines = _priced(items, refill.currency, at=at)
     address = refill.shipping_address
     zone = shipping.zone_for(
         country=address["country"],
@@ -61,9 +66,8 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
     return found
 
 
-def _priced(items: Iterable[RefillItem], currency: str, *, at: datetime) -> list[PricedLine]:
-    taken = list(items)
-    offers = pricing.offers_for([item.variant for item in taken], currency, at)
+def _priced(items: Sequence[RefillItem], currency: str, *, at: datetime) -> list[PricedLine]:
+    offers = pricing.offers_for([item.variant for item in items], currency, at)
     return [
         PricedLine(
             variant=item.variant,
@@ -73,7 +77,7 @@ def _priced(items: Iterable[RefillItem], currency: str, *, at: datetime) -> list
             refill_unit=item.cycle.subscription.interval_unit if item.cycle else None,
             refill_count=item.cycle.subscription.interval_count if item.cycle else None,
         )
-        for item in taken
+        for item in items
     ]
 
 

@@ -26,6 +26,7 @@ MEANINGS = {
     400: "Cannot succeed as sent",
     404: "Not there, or not yours",
     409: "Not possible now",
+    412: "It has changed since you looked (`If-Match`)",
     422: "Refused",
     429: "Too many requests: wait for `Retry-After` seconds",
     503: "Try again after `Retry-After` seconds",
