@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0008_discounts'),
+        ('orders', '0012_search_indexes'),
     ]
 
     operations = [

@@ -245,7 +245,8 @@ def pay_back(
     rule = by_rule(goods_return)
     beyond = any(n > rule.get(line_id, 0) for line_id, n in wanted.items())
     if beyond and not why.strip():
-        raise NeedsReason("Say why opened or lost goods are paid back.", fields={"why": ["Needed here."]})
+        said = "Say why opened or lost goods are paid back."
+        raise NeedsReason(said, fields={"why": [said]})
     order = goods_return.order
     refund = refunds.request_refund(
         order,

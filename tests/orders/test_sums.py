@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.db.models import Sum
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from catalog.models import Price, Variant
@@ -19,7 +19,7 @@ from orders import carts, placement, refunds
 from orders.models import Cart, CartLine, Order, OrderLineComponent, Payment, StripeRefund
 from orders.placement import Draft
 from shop.exceptions import ShopError
-from tests.factories.catalog import AT, make_bundle, make_oil, make_variant
+from tests.factories.catalog import AT, PRICES_SINCE, make_bundle, make_oil, make_variant
 from tests.factories.discounts import make_discount
 from tests.factories.orders import HOME
 from tests.thoroughness import times
@@ -79,11 +79,13 @@ BASKETS = st.builds(
 def goods(db: None) -> list[Variant]:
     """Two goods that come on refill, one that does not, and a set of them; and discounts of every kind."""
     every = {"GBP": 1, "EUR": 1, "USD": 1}
-    light = {"gross_weight_g": 90, "stock": 1000, "prices": every}
+    # Each example brings its own prices.
+    elsewhere = {"CHF": 1}
+    light = {"gross_weight_g": 90, "stock": 1000, "prices": elsewhere}
     flakes = make_variant(sku="FLK", is_subscribable=True, **light)
     oil = make_oil(sku="OIL", is_subscribable=True, **light)
     scoop = make_variant(sku="SCOOP", is_subscribable=False, **light)
-    bundle = make_bundle([(flakes, 1), (oil, 2)], sku="SET", prices=every, gross_weight_g=270)
+    bundle = make_bundle([(flakes, 1), (oil, 2)], sku="SET", prices=elsewhere, gross_weight_g=270)
     make_discount(label="Autumn", percent="7.5", includes_refills=False)
     make_discount(code="TEN", percent="10")
     make_discount(code="THIRD", percent="33.33")
@@ -106,8 +108,10 @@ def forgotten() -> Iterator[None]:
 def _place(basket: Basket, goods: list[Variant]) -> tuple[Order, Any] | None:
     """Place what an example buys; None if it was rightly refused."""
     country, region, postcode, currency = basket.place
-    for variant, price in zip(goods, basket.prices, strict=True):
-        Price.objects.filter(variant=variant, currency=currency).update(amount=price)
+    Price.objects.bulk_create(
+        Price(variant=variant, currency=currency, kind="list", amount=price, starts_at=PRICES_SINCE)
+        for variant, price in zip(goods, basket.prices, strict=True)
+    )
     cart = Cart.objects.create(
         email="ada@buyer.example", country=country, currency=currency, shipping_method="standard",
         shipping_address={**HOME, "country": country, "region": region, "postal_code": postcode},
@@ -121,6 +125,7 @@ def _place(basket: Basket, goods: list[Variant]) -> tuple[Order, Any] | None:
         )  # fmt: skip
     at = AT if basket.with_automatic else AT - timedelta(days=5)
     found = carts.view(cart, at=at)
+    event("refused" if found.problems else "ordered")
     if found.problems:
         assert {problem.code for problem in found.problems} <= RIGHTLY_REFUSED
         return None

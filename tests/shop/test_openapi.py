@@ -11,6 +11,7 @@ from shop.exceptions import ShopError
 
 # Raised with a code of their own, by the parser, the serializers or a verb.
 BY_NAME = {
+    "address_not_found",
     "unknown_field",
     "busy",
     "cart_not_found",
