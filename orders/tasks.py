@@ -65,7 +65,7 @@ def plan_refills() -> None:
 def dispatch_due_refills() -> None:
     """Claim refills that are due and hand each to a worker; also those whose worker died."""
     at = reading.now()
-    for refill_id in [*billing.claim(at=at), *billing.reclaim(at=at)]:
+    for refill_id in [*billing.claim(at=at, limit=billing.room()), *billing.reclaim(at=at)]:
         wake(bill_refill, refill_id)
 
 

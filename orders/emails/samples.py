@@ -222,7 +222,7 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "payment_failed": lambda: order_mails.payment_failed(order()),
     "recall": _recall,
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
-    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill()),
+    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill(), day=15),
     "refill_paid": lambda: refills.refill_paid(refill()),
     "refill_stopped": lambda: refills.refill_stopped(refill()),
     "refill_upcoming": lambda: refills.refill_upcoming(refill(), shipping=395, tax=265),

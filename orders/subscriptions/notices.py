@@ -21,7 +21,9 @@ def tell(refill: Refill, quote: Quote, *, charge_at: datetime, at: datetime) -> 
     refill.asked_at = None
     refill.notices += 1
     refill.next_attempt_at = max(charge_at, at + settings.REFILL_NOTICE_FOR)
-    letter = letters.refill_upcoming(refill, shipping=quote.shipping_amount, tax=quote.tax_total)
+    letter = letters.refill_upcoming(
+        refill, shipping=quote.shipping_amount, tax=quote.tax_total, discount=quote.discount_total
+    )
     refill.notice = outbox.enqueue(letter, to=refill.customer.email, at=at)
     refill.save(
         update_fields=["quoted_total", "quoted_at", "asked_at", "notices", "notice", "next_attempt_at"]

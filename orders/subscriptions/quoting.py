@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from catalog import pricing
-from orders import shipping, taxes, totals
-from orders.models import Refill, RefillItem, Subscription
+from orders import discounts, shipping, taxes, totals
+from orders.discounts import Buyer, Rule
+from orders.models import OrderDiscount, Refill, RefillItem, Subscription
 from orders.totals import PricedLine, Quote
 from shop.exceptions import Conflict
 
@@ -50,6 +51,10 @@ def quote_items(refill: Refill, items: Sequence[RefillItem], *, at: datetime) ->
     options = zone.options(weight_g=totals.weight_of(lines), items_total=totals.items_total(lines))
     if not options:
         raise NotChargeable("The parcel is too heavy for every way to ship there.")
+    # A method that is no longer offered gives way to the cheapest one; the ceiling still holds.
+    chosen = shipping.pick(options, refill.shipping_method) or min(options, key=lambda o: o.amount)
+    rules = _repeating(refill, items, at=at)
+    applied = discounts.apply(rules, lines, currency=refill.currency, shipping=chosen)
     codes = {line.variant.product.tax_code for line in lines} | {taxes.SHIPPING_TAX_CODE}
     found = totals.quote(
         lines,
@@ -58,12 +63,35 @@ def quote_items(refill: Refill, items: Sequence[RefillItem], *, at: datetime) ->
         tax_rates=taxes.rates_for(
             country=address["country"], region=address.get("region", ""), tax_codes=codes, on=at.date()
         ),
-        # A method that is no longer offered gives way to the cheapest one; the ceiling still holds.
-        shipping=shipping.pick(options, refill.shipping_method) or min(options, key=lambda o: o.amount),
+        shipping=chosen,
+        reductions=applied.reductions,
     )
-    if found.total < totals.minimum_charge(refill.currency):
-        raise NotChargeable("The total is under what a card can pay.")
+    if found.total:
+        _refuse_too_small(found)
+    else:
+        _refuse_unless_free(found)
     return found
+
+
+def _repeating(refill: Refill, items: Sequence[RefillItem], *, at: datetime) -> list[Rule]:
+    """Return the discounts that hold for later parcels: automatic ones, and codes that began its items."""
+    began = [item.cycle.subscription.started_by_id for item in items if item.cycle]
+    used = OrderDiscount.objects.filter(order__lines__in=began, discount__repeats=True).exclude(code="")
+    codes = list(used.order_by("code").values_list("code", flat=True).distinct())
+    buyer = Buyer(refill.customer.user_id, refill.customer.email)
+    rules, _ = discounts.find(codes, currency=refill.currency, buyer=buyer, at=at)
+    return [rule for rule in rules if rule.discount.repeats]
+
+
+def _refuse_too_small(found: Quote) -> None:
+    if found.total < totals.minimum_charge(found.currency):
+        raise NotChargeable("The total is under what a card can pay.")
+
+
+def _refuse_unless_free(found: Quote) -> None:
+    """Nothing is given away by mistake: only a discount makes a parcel free."""
+    if any(line.priced.unit_price == 0 for line in found.lines) or not found.reductions:
+        raise NotChargeable("It comes to nothing, and no discount says so.")
 
 
 def _priced(items: Sequence[RefillItem], currency: str, *, at: datetime) -> list[PricedLine]:
