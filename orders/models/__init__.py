@@ -10,6 +10,7 @@ from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
 from orders.models.recall import RecallNotice
+from orders.models.refill_breaker import RefillBreaker
 from orders.models.refill_extra import RefillExtra
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
 from orders.models.shipment import Shipment, ShipmentLine
@@ -43,6 +44,7 @@ __all__ = [
     "ReconciliationDifference",
     "ReconciliationRun",
     "Refill",
+    "RefillBreaker",
     "RefillExtra",
     "RefillItem",
     "RefundLine",

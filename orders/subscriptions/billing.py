@@ -17,6 +17,7 @@ from orders.models import BillingCycle, Order, Payment, PaymentAttempt, Refill, 
 from orders.placement import Draft
 from orders.stripe_gateway import Intent
 from orders.subscriptions import (
+    breaker,
     cards,
     cycles,
     dunning,
@@ -87,6 +88,9 @@ def claim(*, at: datetime, limit: int = 50) -> list[int]:
     if not guards.may_charge():
         return []
     planning.postpone_unannounced(at=at)
+    limit = breaker.allow(limit, at=at)
+    if not limit:
+        return []
     told_by, stale = at - settings.REFILL_NOTICE_FOR, at - planning.STALE_AFTER
     return _run(_CLAIM, at=at, limit=limit, told_by=told_by, stale=stale)
 

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from catalog import pricing
 from orders.models import BillingCycle, Refill, RefillItem, Subscription
-from orders.subscriptions import cycles, guards, membership, notices, quoting, schedule
+from orders.subscriptions import breaker, cycles, guards, membership, notices, quoting, schedule
 from shop.mail.models import OutboxMessage
 from shop.transitions import advance
 
@@ -28,7 +28,7 @@ def plan(*, at: datetime, limit: int = 200) -> int:
     Two planners at once do not double anything: each customer is one transaction that locks the customer's
     subscriptions and looks again; whoever comes second leaves that customer alone.
     """
-    if not guards.may_charge():
+    if not guards.may_charge() or breaker.is_open():
         return 0
     guards.record_deployment(at=at)
     waiting = _unplanned().filter(_in_reminder_window(at)).order_by("subscription__customer_id")

@@ -58,6 +58,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.ReconciliationDifference": ("", "", "", "v", "v"),
     "orders.ReconciliationRun": ("", "", "", "v", "v"),
     "orders.Refill": ("", "v", "", "v", "v"),
+    "orders.RefillBreaker": ("", "", "", "v", "v"),
     "orders.SavedCard": ("", "v", "", "v", "v"),
     "orders.SellerIdentity": ("", "", "", "vacd", "vacd"),
     "orders.Shipment": ("v", "v", "", "v", "v"),
@@ -145,6 +146,7 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
     "orders.Shipment": _each(
         ("dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again"), {_W, _M}
     ),
+    "orders.RefillBreaker": _each(("go_on",), {_M}),
     "orders.Subscription": _each(("pause", "resume", "skip", "cancel"), {_S, _M}),
     "orders.WebhookEvent": {"work_off_again": {_M}},
 }
