@@ -20,6 +20,7 @@ from orders.models import (
     ReconciliationDifference,
     ReconciliationRun,
     Refill,
+    RefillBreaker,
     RefillItem,
     SavedCard,
     Shipment,
@@ -205,6 +206,11 @@ def _warning() -> Letter:
     return staff_mails.fraud_warning(order(), warning)
 
 
+def _breaker() -> RefillBreaker:
+    reason = "31 of 40 cards were declined"
+    return RefillBreaker(state="open", cause="declines", reason=reason, tripped_at=AT, since=AT)
+
+
 def _books() -> Letter:
     run = ReconciliationRun(pk=NO_ROW, started_at=AT)
     row = ReconciliationDifference(
@@ -222,7 +228,7 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "payment_failed": lambda: order_mails.payment_failed(order()),
     "recall": _recall,
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
-    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill()),
+    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill(), day=15),
     "refill_paid": lambda: refills.refill_paid(refill()),
     "refill_stopped": lambda: refills.refill_stopped(refill()),
     "refill_upcoming": lambda: refills.refill_upcoming(refill(), shipping=395, tax=265),
@@ -231,6 +237,7 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "staff_books": _books,
     "staff_dispute": _dispute,
     "staff_fraud_warning": _warning,
+    "staff_refills_stopped": lambda: staff_mails.refills_stopped(_breaker()),
     "staff_review": lambda: order_mails.staff_review(order(), "Stripe says £40.35, the order £4"),
     "subscription_cancelled": lambda: refills.subscription_cancelled(subscription(), at=AT),
     "subscription_changed": lambda: refills.subscription_changed(

@@ -105,11 +105,16 @@ class Consent(models.Model):
         TERMS = "terms"
         REFILL = "refill"
         MARKETING = "marketing"
+        CHANGE = "change", "change of a refill"
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="consents")
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="consents"
+    )
+    # Whose terms were changed; the other kinds belong to the order alone.
+    subscription = models.ForeignKey(
+        "orders.Subscription", on_delete=models.PROTECT, null=True, blank=True, related_name="consents"
     )
     text = models.TextField()
     text_sha256 = models.CharField(max_length=64)
@@ -122,7 +127,11 @@ class Consent(models.Model):
         db_table = "orders_consent"
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["order", "kind"], name="orders_consent_one_per_order_and_kind")
+            models.UniqueConstraint(
+                fields=["order", "kind"],
+                condition=~models.Q(kind="change"),
+                name="orders_consent_one_per_order_and_kind",
+            )
         ]
 
     def __str__(self) -> str:
