@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from orders.api import subscription_schemas as schemas
 from orders.api.carts import read_body, user_of
-from orders.api.subscriptions import ETAG, IF_MATCH, seen_tags, tagged
+from orders.api.subscriptions import ETAG, IF_MATCH, REFUSALS, seen_tags, tagged
 from orders.models import Refill, RefillItem, Subscription
 from orders.subscriptions import extras, holding, tags
 from shop.api import client_ip
@@ -67,7 +67,7 @@ class RefillItemsView(APIView):
         summary="Add any product once to a planned parcel",
         parameters=[IF_MATCH, ETAG],
         request=schemas.ItemSerializer,
-        responses=schemas.ParcelOut,
+        responses={200: schemas.ParcelOut, **REFUSALS},
     )
     def post(self, request: Request, reference: str) -> Response:
         row, ip = _mine(request, reference), client_ip(request)
@@ -85,7 +85,7 @@ class RefillItemView(APIView):
         summary="Take a one-off item out of a planned parcel",
         parameters=[IF_MATCH, ETAG],
         request=None,
-        responses=schemas.ParcelOut,
+        responses={200: schemas.ParcelOut, **REFUSALS},
     )
     def delete(self, request: Request, reference: str, item: str) -> Response:
         row = _mine(request, reference)

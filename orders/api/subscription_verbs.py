@@ -16,7 +16,7 @@ from orders import tasks
 from orders.api import subscription_schemas as schemas
 from orders.api.carts import read_body
 from orders.api.schemas import NothingSerializer
-from orders.api.subscriptions import ETAG, IF_MATCH, SendNowPriceView, SwapChoicesView, held, shown
+from orders.api.subscriptions import ETAG, IF_MATCH, REFUSALS, SendNowPriceView, SwapChoicesView, held, shown
 from orders.models import Subscription
 from orders.subscriptions import changes, extras, sending, swaps
 from shop.api import client_ip
@@ -60,7 +60,7 @@ def _view(
             summary=summary,
             parameters=[IF_MATCH, ETAG],
             request=shape,
-            responses=schemas.SubscriptionOut,
+            responses={200: schemas.SubscriptionOut, **REFUSALS},
         )
         def post(self, request: Request, reference: str) -> Response:
             held(request, reference)
@@ -79,7 +79,7 @@ class ItemView(APIView):
         summary="Take a one-off item out again",
         parameters=[IF_MATCH, ETAG],
         request=None,
-        responses=schemas.SubscriptionOut,
+        responses={200: schemas.SubscriptionOut, **REFUSALS},
     )
     def delete(self, request: Request, reference: str, item: str) -> Response:
         return run(request, reference, lambda row, at, ip: extras.remove(row, reference=item, at=at))

@@ -16,6 +16,7 @@ from orders.models import BillingCycle, RefillExtra, Subscription
 from orders.subscriptions import sending, swaps, tags
 from shop.api.fields import read_query
 from shop.api.pagination import PAGE_PARAMETERS, CursorPages
+from shop.api.schema import refusals
 from shop.clock import reading
 from shop.exceptions import NotFound
 
@@ -26,6 +27,21 @@ IF_MATCH = OpenApiParameter(
     description="An `ETag` that you were given: 412 `stale` if it has changed since. Without it the latest "
     "state is changed.",
 )
+# What a verb may refuse: the state it meets is never the one of the last look.
+REFUSALS = refusals(
+    {
+        400: ("invalid", "unknown_field"),
+        404: ("not_found",),
+        409: (
+            "applies_from_next_refill", "charge_in_progress", "halted_by_dispute", "nothing_to_unskip",
+            "not_sendable", "price_changed", "refill_not_chargeable", "subscription_cancelled",
+            "too_many_items", "not_swappable", "idempotency_key_in_use",
+        ),
+        412: ("stale",),
+        422: ("idempotency_key_reused",),
+    }
+)  # fmt: skip
+
 ETAG = OpenApiParameter(
     "ETag", str, OpenApiParameter.HEADER, response=[200], description="The state that is shown."
 )
