@@ -65,7 +65,8 @@ def _may_see(request: HttpRequest, kind: _Kind, rows: QuerySet[Any]) -> bool:
 
 def _counts(querysets: Sequence[QuerySet[Any]]) -> Sequence[int]:
     """Return how many rows each has, in one query however many there are."""
-    parts, params = [], []
+    parts: list[str] = []
+    params: list[Any] = []
     for rows in querysets:
         statement, values = rows.order_by().values("pk").query.sql_with_params()
         parts.append(f"(SELECT count(*) FROM ({statement}) AS counted)")  # noqa: S608 - Django's own SQL
