@@ -52,6 +52,7 @@ def card_expiring(card: SavedCard, waiting: Sequence[Subscription], days: int) -
         _("Your %(card)s ends in %(month)02d/%(year)s, before the next refill.")
         % {"card": card, "month": card.exp_month, "year": card.exp_year},
         _("If your bank sends you a new one, add it to your refills. Many banks renew it by themselves."),
+        _("This is charged to it:"),
     ]
     subject, names = _("Your card ends before your next refill"), [_item(row) for row in waiting]
     occasion = f"{card.pk}-{card.exp_year}-{card.exp_month:02d}-{days}"
@@ -62,8 +63,8 @@ def card_expiring(card: SavedCard, waiting: Sequence[Subscription], days: int) -
 def terms_reminder(customer: Customer, rows: Sequence[Subscription], at: datetime) -> Letter:
     """Once a year: what comes how often at which price, and how to end it."""
     words = [
-        _("You have refills with us that go on until you cancel. This is what we agreed on:"),
         _("We tell you the total before every charge. %(stop)s") % {"stop": _(STOP)},
+        _("These refills go on until you cancel. This is what we agreed on:"),
     ]
     names = [f"{_item(row)}, {format_money(row.unit_price, row.currency)}, {_rhythm(row)}" for row in rows]
     subject = _("Your refills, once a year")
