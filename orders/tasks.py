@@ -7,7 +7,7 @@ from celery import Task, shared_task
 
 from orders import books, payouts, reconciler, settlement, stripe_gateway
 from orders.returns import withdrawals
-from orders.subscriptions import billing, changes, dunning, planning
+from orders.subscriptions import billing, changes, dunning, foresight, planning, repricing
 from shop import wake as waking
 from shop.clock import reading
 
@@ -61,6 +61,18 @@ def plan_refills() -> None:
     changes.resume_due(at=at)
     dunning.stop_overdue(at=at)
     planning.plan(at=at)
+
+
+@shared_task(name="orders.look_ahead")
+def look_ahead() -> None:
+    """Tell of rising prices, ending cards and the terms; let prices rise whose notice was sent in time."""
+    if _clock_is_wrong():
+        return
+    at = reading.now()
+    repricing.tell(at=at)
+    repricing.apply_due(at=at)
+    foresight.tell_expiring_cards(at=at)
+    foresight.remind_of_terms(at=at)
 
 
 @shared_task(name="orders.dispatch_due_refills")

@@ -9,6 +9,7 @@ from orders.models.goods_return import Return, ReturnFinding, ReturnLine, Withdr
 from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
+from orders.models.price_rise import PriceRise
 from orders.models.recall import RecallNotice
 from orders.models.refill_breaker import RefillBreaker
 from orders.models.refill_extra import RefillExtra
@@ -40,6 +41,7 @@ __all__ = [
     "PaymentAttempt",
     "Payout",
     "PayoutLine",
+    "PriceRise",
     "RecallNotice",
     "ReconciliationDifference",
     "ReconciliationRun",

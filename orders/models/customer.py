@@ -51,6 +51,9 @@ class SavedCard(models.Model):
     exp_year = models.PositiveSmallIntegerField()
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
+    # The latest notice that it ends: of which expiry (year × 12 + month), and how many days ahead.
+    expiry_told_month = models.PositiveIntegerField(null=True, blank=True)
+    expiry_told_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
         db_table = "orders_saved_card"

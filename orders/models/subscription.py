@@ -37,6 +37,8 @@ class Subscription(models.Model):
     }
     # The `status_reason` of what only staff may resume.
     DISPUTE = "dispute"
+    # The `status_reason` of what goes on by itself once something else takes its place.
+    NOT_SOLD = "no longer sold"
 
     reference = models.CharField(max_length=20, unique=True, default=new_subscription_reference)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")
@@ -70,6 +72,8 @@ class Subscription(models.Model):
     # The latest payment for this item: no second one within half an interval.
     last_paid_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    # When its owner was last told of its terms: when it began, then as often as the region asks for.
+    terms_told_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "orders_subscription"

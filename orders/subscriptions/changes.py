@@ -98,12 +98,7 @@ def resume(subscription: Subscription, *, at: datetime, by_staff: bool = False) 
     held = holding.hold(subscription)
     if held.subscription.status_reason == Subscription.DISPUTE and not by_staff:
         raise HaltedByDispute("A payment is disputed with your bank. Write to us to take this up again.")
-    _advance(held.subscription, Status.ACTIVE, status_reason="", paused_at=None, paused_until=None)
-    membership.let_go(held.cycle)
-    coming = held.cycle
-    if coming.due_at < at:
-        cycles.close(coming, BillingCycle.Status.SKIPPED, at=at)
-        coming = cycles.open_next(held.subscription, after=coming, not_before=at)
+    coming = holding.wake(held, at=at)
     return holding.tell(
         held, f"Taken up again. The next refill is due on {holding.in_words(coming.due_on)}.", at=at
     )

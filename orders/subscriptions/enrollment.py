@@ -92,6 +92,7 @@ def _begin(order: Order, customer: Customer, item: _Item, card: SavedCard, *, at
             "shipping_method": order.shipping_method,
             "last_paid_at": at,
             "created_at": at,
+            "terms_told_at": at,
         },
     )
     if created:

@@ -8,6 +8,7 @@ from orders.models import BillingCycle, Refill, Subscription
 from orders.subscriptions import cycles, membership, tags
 from shop.exceptions import Conflict
 from shop.mail import outbox
+from shop.transitions import advance
 
 
 class AppliesFromNextRefill(Conflict):
@@ -75,6 +76,25 @@ def take_out(held: Held, *, at: datetime) -> None:
     elif held.refill is not None:
         membership.let_go(held.cycle)
     held.cycle.refresh_from_db(fields=["refill"])
+
+
+def wake(held: Held, *, at: datetime) -> BillingCycle:
+    """Let a resting subscription go on by its old rhythm; return its coming cycle. Passed days are out."""
+    advance(
+        held.subscription,
+        field="status",
+        table=Subscription.STATUS_STEPS,
+        target=Subscription.Status.ACTIVE,
+        status_reason="",
+        paused_at=None,
+        paused_until=None,
+    )
+    membership.let_go(held.cycle)
+    coming = held.cycle
+    if coming.due_at < at:
+        cycles.close(coming, BillingCycle.Status.SKIPPED, at=at)
+        coming = cycles.open_next(held.subscription, after=coming, not_before=at)
+    return coming
 
 
 def tell(held: Held, what: str, *, at: datetime) -> Subscription:

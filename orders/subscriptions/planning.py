@@ -11,8 +11,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from catalog import pricing
+from orders.emails import refill_notices as letters
 from orders.models import BillingCycle, Refill, RefillItem, Subscription
-from orders.subscriptions import breaker, cycles, guards, membership, notices, quoting, schedule
+from orders.subscriptions import breaker, cycles, guards, membership, notices, quoting, schedule, swaps
+from shop.mail import outbox
 from shop.mail.models import OutboxMessage
 from shop.transitions import advance
 
@@ -77,11 +79,24 @@ def _plan_customer(customer_id: int, *, at: datetime) -> int:
         return 0
     cycles.lock_open_cycles(customer_id)
     mine = _unplanned().filter(subscription__customer_id=customer_id)
+    _rest_what_is_not_sold(mine.filter(_in_reminder_window(at)), at=at)
     days = set(mine.filter(_in_reminder_window(at)).values_list("due_on", flat=True))
     parcels: dict[tuple, list[BillingCycle]] = defaultdict(list)
     for cycle in mine.filter(due_on__in=days).select_related("subscription__customer").order_by("pk"):
         parcels[_parcel_of(cycle)].append(cycle)
     return sum(_announce(together, at=at) for together in parcels.values())
+
+
+def _rest_what_is_not_sold(coming: QuerySet[BillingCycle], *, at: datetime) -> None:
+    """What is no longer sold rests, and its owner is offered what may take its place."""
+    gone = Q(subscription__variant__archived_at__isnull=False)
+    gone |= Q(subscription__variant__product__is_published=False)
+    rows = coming.filter(gone).select_related("subscription__customer", "subscription__variant__product")
+    for cycle in list(rows):
+        _pause([cycle], Subscription.NOT_SOLD, at=at)
+        item = cycle.subscription
+        choices = [f"{variant.product.name}, {variant.name}" for variant in swaps.choices(item)[:6]]
+        outbox.enqueue(letters.not_sold(item, choices, at=at), to=item.customer.email, at=at)
 
 
 def _parcel_of(cycle: BillingCycle) -> tuple:

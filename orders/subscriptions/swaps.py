@@ -9,7 +9,7 @@ from catalog import inventory, pricing
 from catalog.models import Variant
 from orders import carts
 from orders.models import Subscription
-from orders.subscriptions import consents, holding, membership
+from orders.subscriptions import consents, holding, membership, repricing
 from shop.exceptions import Conflict
 from shop.money import format_money
 
@@ -50,6 +50,9 @@ def swap(
     row.variant = variant
     row.unit_price = offer.amount if offer.refill_amount is None else offer.refill_amount
     row.save(update_fields=["variant", "unit_price"])
+    repricing.withdraw([row.pk], at=at)
+    if row.status_reason == Subscription.NOT_SOLD:
+        holding.wake(held, at=at)
     if held.open_refill is not None:
         items = held.open_refill.items.filter(cycle=held.cycle)
         items.update(variant=variant, unit_price=row.unit_price)
