@@ -166,5 +166,6 @@ def _sample(template: str) -> Letter:
         "activate_url": _page("account_login"),
         "password_reset_url": _page("account_reset_password"),
         "to_email": email,
+        "deleted_email": email,
     }
     return letter(template, email, context, at=at)

@@ -1,7 +1,11 @@
 """Who asked to be forgotten, and what still keeps it from being done."""
 
 from shop.admin import ReadOnlyAdmin, register, time_column
+from shop.mail import preview
+from shop.privacy import letters
 from shop.privacy.models import Erasure
+
+preview.offer(letters.samples())
 
 
 @register(Erasure)

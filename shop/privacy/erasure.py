@@ -62,7 +62,7 @@ def request(user: User, *, at: datetime) -> Erasure:
         )
         if created:
             User.objects.filter(pk=locked.pk).update(is_active=False)
-            outbox.enqueue(letters.received(erasure, at=at), to=erasure.email, at=at)
+            outbox.enqueue(letters.received(erasure), to=erasure.email, at=at)
         end_sessions(locked)
     return erasure
 
@@ -136,7 +136,7 @@ def _forget(pk: int, *, at: datetime) -> int:
     _blank_unpaid(user)
     for email in emails:
         _drop_by_address(email)
-    outbox.enqueue(letters.done(erasure, at=at), to=erasure.email, at=at)
+    outbox.enqueue(letters.done(erasure), to=erasure.email, at=at)
     _blank_account(user)
     erasure.status, erasure.email, erasure.waits_for = Erasure.Status.DONE, "", ""
     erasure.done_at = erasure.looked_at = at

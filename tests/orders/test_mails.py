@@ -43,7 +43,7 @@ TEMPLATES = {
     if not path.stem.startswith("_")
 }
 # These differ in their words alone, and share a page.
-ACCOUNT_KINDS = {kind for kind, _ in mails.KINDS.values()}
+ACCOUNT_KINDS = {kind for kind, _ in mails.KINDS.values()} | {"erasure_received", "erasure_done"}
 
 
 def test_every_kind_has_a_sample_and_two_bodies() -> None:
