@@ -39,6 +39,8 @@ app.conf.beat_schedule = {
     "take aged lots off sale": {"task": "catalog.age_out_lots", "schedule": 600.0},
     "tell staff what ran low": {"task": "catalog.watch_stock", "schedule": 600.0},
     "forget old idempotency keys": {"task": "api.purge_idempotency_keys", "schedule": 3600.0},
+    "forget the accounts that want it": {"task": "privacy.carry_out_erasures", "schedule": 600.0},
+    "let go of what is over": {"task": "privacy.sweep_retention", "schedule": 3600.0},
     "publish scheduled articles": {"task": "content.publish_due", "schedule": 30.0},
 }
 

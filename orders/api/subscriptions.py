@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from orders.api import subscription_schemas as schemas
 from orders.api.carts import read_body, user_of
+from orders.api.schemas import NothingSerializer
 from orders.models import BillingCycle, Refill, RefillItem, Subscription
 from orders.subscriptions import changes
 from shop.api.fields import StrictSerializer, read_query
@@ -96,11 +97,11 @@ class SkipView(VerbView):
     @extend_schema(
         operation_id="subscription_skip",
         summary="Leave out the coming refill",
-        request=schemas.NothingSerializer,
+        request=NothingSerializer,
         responses=schemas.SubscriptionOut,
     )
     def post(self, request: Request, reference: str) -> Response:
-        shape = schemas.NothingSerializer
+        shape = NothingSerializer
         return self.run(request, reference, shape, lambda row, body, at: changes.skip(row, at=at))
 
 
@@ -108,11 +109,11 @@ class UnskipView(VerbView):
     @extend_schema(
         operation_id="subscription_unskip",
         summary="Take back the latest skip",
-        request=schemas.NothingSerializer,
+        request=NothingSerializer,
         responses=schemas.SubscriptionOut,
     )
     def post(self, request: Request, reference: str) -> Response:
-        shape = schemas.NothingSerializer
+        shape = NothingSerializer
         return self.run(request, reference, shape, lambda row, body, at: changes.unskip(row, at=at))
 
 
@@ -134,11 +135,11 @@ class ResumeView(VerbView):
     @extend_schema(
         operation_id="subscription_resume",
         summary="Take a paused subscription up again",
-        request=schemas.NothingSerializer,
+        request=NothingSerializer,
         responses=schemas.SubscriptionOut,
     )
     def post(self, request: Request, reference: str) -> Response:
-        shape = schemas.NothingSerializer
+        shape = NothingSerializer
         return self.run(request, reference, shape, lambda row, body, at: changes.resume(row, at=at))
 
 

@@ -56,6 +56,7 @@ ROLES: dict[str, frozenset[str]] = {
         "orders.shippingmethod", "orders.shippingrate", "orders.taxrate", "orders.shipment",
         "orders.shipmentline", "orders.recallnotice", "orders.discount", "orders.discountamount",
         "orders.discountcode", "orders.orderdiscount", "accounts.user", "accounts.address",
+        "privacy.erasure",
     ),
     # Writes and publishes; an override of the copy checker stays with the manager.
     EDITOR: _may("view", "catalog.category", "catalog.product", "catalog.variant", "catalog.price")
@@ -71,7 +72,7 @@ ROLES: dict[str, frozenset[str]] = {
 NOT_FOR_MANAGERS = frozenset(
     {"auth.add_group", "auth.change_group", "auth.delete_group", "accounts.delete_user"}
 )
-MANAGED_APPS = ("accounts", "auth", "catalog", "content", "mail", "orders", "history")
+MANAGED_APPS = ("accounts", "auth", "catalog", "content", "mail", "orders", "history", "privacy")
 
 
 @transaction.atomic

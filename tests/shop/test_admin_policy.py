@@ -74,6 +74,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.Subscription": ("", "v", "", "v", "v"),
     "orders.TaxRate": ("", "v", "", "vacd", "vacd"),
     "orders.WebhookEvent": ("", "", "", "v", "v"),
+    "privacy.Erasure": ("", "v", "", "v", "v"),
     "orders.Withdrawal": ("", "v", "", "v", "v"),
 }
 
