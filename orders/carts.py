@@ -121,7 +121,7 @@ def set_details(cart: Cart, changes: Mapping[str, Any], *, at: datetime) -> Cart
 def add_line(cart: Cart, *, sku: str, quantity: int, refill: Refill | None, at: datetime) -> CartLine:
     """Add a quantity of a SKU; the same SKU on the same refill adds up in one line."""
     cart = _lock_open(cart)
-    variant = _variant(sku)
+    variant = sellable(sku)
     _check_refill(variant, refill)
     line = CartLine.objects.filter(cart=cart, variant=variant, **_refill_fields(refill)).first()
     if line is None:
@@ -328,7 +328,11 @@ def _touch(cart: Cart, at: datetime) -> None:
     cart.save(update_fields=["updated_at"])
 
 
-def _variant(sku: str) -> Variant:
+def sellable(sku: str) -> Variant:
+    """Return a variant that customers may buy.
+
+    :raises UnknownSku: if there is none of that SKU.
+    """
     variant = Variant.objects.sellable().select_related("product").filter(sku=sku).first()
     if variant is None:
         raise UnknownSku(f"There is no product with SKU {sku!r}.", fields={"sku": ["Unknown SKU."]})

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from catalog import inventory
 from orders import (
@@ -25,7 +25,7 @@ from orders import (
     stripe_gateway,
     stripe_reads,
 )
-from orders.models import Dispute, Invoice, Order, Payment, StripeRefund
+from orders.models import Dispute, Invoice, Order, Payment, Refill, StripeRefund
 from orders.stripe_gateway import Intent, Mood, Refund
 from orders.subscriptions import billing, dunning, enrollment, halts
 from shop.mail import outbox
@@ -98,6 +98,7 @@ def settle_free(order: Order, *, at: datetime) -> Order:
     Safe to repeat. If its goods are gone by then, it is cancelled.
     """
     with transaction.atomic(durable=True):
+        refill = billing.lock_for(order)
         order = Order.objects.select_for_update().get(pk=order.pk)
         payment = Payment.objects.select_for_update().get(order=order)
         if not order.is_free or order.status != Order.Status.PENDING or payment.succeeded_at is not None:
@@ -111,13 +112,18 @@ def settle_free(order: Order, *, at: datetime) -> Order:
         lifecycle.note(order, "free", "Nothing to pay: discounts cover all of it.", at=at)
         lifecycle.confirm(order, at=at)
         _invoice(order, at=at)
-        outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
+        if refill is not None:
+            billing.apply_paid(refill, at=at)
+        else:
+            outbox.enqueue(emails.order_confirmation(order), to=order.email, at=at)
     return order
 
 
 def waiting_free_orders(*, limit: int = 100) -> list[Order]:
-    """Return orders that come to nothing and were not settled by the request that wrote them."""
-    waiting = Order.objects.filter(status=Order.Status.PENDING, total=0, origin=Order.Origin.CHECKOUT)
+    """Return orders that come to nothing and were not settled by the request that wrote them, refills too."""
+    waiting = Order.objects.filter(status=Order.Status.PENDING, total=0).filter(
+        Q(origin=Order.Origin.CHECKOUT) | Q(refill__status=Refill.Status.CHARGING)
+    )
     return list(waiting.order_by("pk")[:limit])
 
 

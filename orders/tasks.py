@@ -7,7 +7,7 @@ from celery import Task, shared_task
 
 from orders import books, payouts, reconciler, settlement, stripe_gateway
 from orders.returns import withdrawals
-from orders.subscriptions import billing, changes, dunning, planning
+from orders.subscriptions import billing, changes, dunning, foresight, planning, repricing
 from shop import wake as waking
 from shop.clock import reading
 
@@ -55,27 +55,53 @@ def check_disputes() -> None:
 @shared_task(name="orders.plan_refills")
 def plan_refills() -> None:
     """Join cycles that come due into refills, with a quote and a reminder; end and resume what is due to."""
+    if _clock_is_wrong():
+        return
     at = reading.now()
     changes.resume_due(at=at)
     dunning.stop_overdue(at=at)
     planning.plan(at=at)
 
 
+@shared_task(name="orders.look_ahead")
+def look_ahead() -> None:
+    """Tell of rising prices, ending cards and the terms; let prices rise whose notice was sent in time."""
+    if _clock_is_wrong():
+        return
+    at = reading.now()
+    repricing.tell(at=at)
+    repricing.apply_due(at=at)
+    foresight.tell_expiring_cards(at=at)
+    foresight.remind_of_terms(at=at)
+
+
 @shared_task(name="orders.dispatch_due_refills")
 def dispatch_due_refills() -> None:
     """Claim refills that are due and hand each to a worker; also those whose worker died."""
+    if _clock_is_wrong():
+        return
     at = reading.now()
-    for refill_id in [*billing.claim(at=at), *billing.reclaim(at=at)]:
+    for refill_id in [*billing.claim(at=at, limit=billing.room()), *billing.reclaim(at=at)]:
         wake(bill_refill, refill_id)
 
 
 @shared_task(name="orders.bill_refill")
 def bill_refill(refill_id: int) -> None:
     """Reserve, charge and settle one refill."""
+    if _clock_is_wrong():
+        return
     at = reading.now()
     intent = billing.bill(refill_id, at=at)
     if intent is not None:
         settlement.observe(intent, at=at)
+
+
+def _clock_is_wrong() -> bool:
+    """A worker with a wrong clock would charge too early: it leaves refills to others, and says so."""
+    if not reading.is_wrong():
+        return False
+    logger.error("this machine's clock differs from the database's: it leaves refills alone")
+    return True
 
 
 @shared_task(name="orders.audit_books", time_limit=3600)

@@ -53,6 +53,13 @@ class Conflict(ShopError):
     title = "That is not possible now"
 
 
+class Stale(ShopError):
+    """The caller has seen an earlier state than the one that is there now."""
+
+    code = "stale"
+    title = "It has changed since you looked"
+
+
 class Unprocessable(ShopError):
     """Well-formed, but refused by a rule (a reused idempotency key, a declined card)."""
 

@@ -46,6 +46,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("orders.Refill", "package_2"),
         ("orders.BillingCycle", "event_repeat"),
         ("orders.SavedCard", "credit_card"),
+        ("orders.RefillBreaker", "electric_bolt"),
     ),
     "Catalogue & stock": (
         ("catalog.Product", "spa"),

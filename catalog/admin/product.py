@@ -10,12 +10,13 @@ from django.shortcuts import redirect
 from unfold.admin import TabularInline
 from unfold.decorators import action
 
-from catalog import tasks, usage
+from catalog import tasks, usage, wording
 from catalog.admin.bundles import BundleComponentInline, bundle_tables
 from catalog.admin.imports import SheetButtons
 from catalog.admin.product_form import ProductForm
 from catalog.models import Category, ImportJob, Product, ProductImage, Variant
 from shop.admin import ShopAdmin, Table, register, time_column
+from shop.claims import showing
 from shop.clock import reading
 from shop.images.admin import PictureFormSet, PictureInline
 
@@ -61,11 +62,11 @@ class ProductAdmin(SheetButtons, KeptAdmin):
     search_fields = ("name", "code", "slug", "variants__sku")
     autocomplete_fields = ("pairs_with",)
     prepopulated_fields = {"slug": ("name",)}
-    readonly_fields = ("magnesium", "created_at", "updated_at")
+    readonly_fields = ("magnesium", "findings", "created_at", "updated_at")
     inlines = (ProductImageInline, VariantInline)
     fieldsets = (
         (None, {"fields": ("name", "slug", "code", "category", "kind", "is_published", "position")}),
-        ("Words", {"fields": ("summary", "description", "storage")}),
+        ("Words", {"fields": ("summary", "description", "storage", "findings")}),
         (
             "What is in it",
             {
@@ -87,6 +88,13 @@ class ProductAdmin(SheetButtons, KeptAdmin):
         ("Life", {"fields": ("durability_months", "pao_months")}),
         ("Trade", {"fields": ("regulatory_class", "hs_code", "tax_code", "return_rule", "pairs_with")}),
     )  # fmt: skip
+
+    @admin.display(description="What the copy checker found in the saved words")
+    def findings(self, product: Product) -> str:
+        if not product.pk:
+            return "Save it first: the rules read what is saved."
+        found = wording.findings(wording.texts_of(product))
+        return showing.listed((showing.row(name, item) for name, item in found), of="this product")
 
     @admin.display(description="Magnesium (computed)")
     def magnesium(self, product: Product) -> str:

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.text import Truncator
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
+from catalog import wording
 from catalog.cautions import TEXTS
 from catalog.models import BundleComponent, Product
 from catalog.models.facts import METHODS
@@ -58,7 +59,16 @@ class ProductForm(forms.ModelForm):
             for method in METHODS
         }
         self.instance.directions = {method: steps for method, steps in typed.items() if steps}
+        if data.get("is_published"):
+            self._refuse_claims(data)
         return data
+
+    def _refuse_claims(self, data: dict[str, Any]) -> None:
+        """Put beside each field what a rule blocks in it: a product has no review that could let it pass."""
+        names = (*wording.FIELDS, *(f"directions_{method}" for method in METHODS))
+        texts = {name: data[name] for name in names if data.get(name)}
+        for name, found in wording.blocks(texts):
+            self.add_error(name, f"{found.rule}, “{found.match}”: {found.reason} {found.suggestion}")
 
     def clean_kind(self) -> str:
         """A bundle stays a bundle: its components, or the sets that hold it, depend on it."""

@@ -11,15 +11,12 @@ from django.utils.safestring import SafeString
 from content import gate, links
 from content import words as wording
 from content.models import Article, ClaimOverride, Revision
-from shop.claims import checker
+from shop.claims import showing
 from shop.clock.reading import now
 
 Status = Article.Status
 
 ROAD = (Status.DRAFT, Status.IN_REVIEW, Status.APPROVED, Status.PUBLISHED)
-# In the order of their weight: what stops an article comes first.
-SEVERITIES = ("block", "review", "warn", "info")
-COLOURS = {"block": "danger", "review": "warning", "warn": "info", "info": "info"}
 
 
 def panel(article: Article) -> SafeString:
@@ -48,15 +45,9 @@ def findings(article: Article) -> SafeString:
     revision = wording.newest(article)
     open_keys = {item.key for item in (*gate.unsigned(revision), *gate.open_blocks(revision))}
     passed = _passed(revision)
-    found = sorted(
-        wording.findings(revision.content), key=lambda item: SEVERITIES.index(item.finding.severity)
-    )
-    context = {
-        "found": [_shown(item, item.key in open_keys, passed.get(item.key)) for item in found],
-        "revision": revision,
-        "version": checker.rules_version(),
-    }
-    return render_to_string("content/admin/findings.html", context)
+    found = wording.findings(revision.content)
+    rows = [_shown(item, item.key in open_keys, passed.get(item.key)) for item in found]
+    return showing.listed(rows, of=f"revision {revision.number}")
 
 
 def newer_words_wait(article: Article, revision: Revision) -> bool:
@@ -111,16 +102,12 @@ def _passed(revision: Revision) -> Mapping[tuple[str, str], str]:
     return passed
 
 
-def _shown(item: wording.FieldFinding, is_open: bool, passed: str | None) -> dict[str, Any]:
-    finding = item.finding
-    decides = finding.severity in ("block", "review")
-    return {
-        "field": item.field.replace("_", " "),
-        "anchor": "takeaways" if item.field == "key_takeaways" else item.field,
-        "finding": finding,
-        "colour": COLOURS[finding.severity],
-        "state": ("open" if is_open else passed or "settled") if decides else "",
-        "is_open": decides and is_open,
-        "before": finding.sentence[: finding.start],
-        "after": finding.sentence[finding.start + len(finding.match) :],
-    }
+def _shown(item: wording.FieldFinding, is_open: bool, passed: str | None) -> Any:
+    decides = item.finding.severity in ("block", "review")
+    return showing.row(
+        item.field,
+        item.finding,
+        anchor="takeaways" if item.field == "key_takeaways" else "",
+        state=("open" if is_open else passed or "settled") if decides else "",
+        is_open=decides and is_open,
+    )

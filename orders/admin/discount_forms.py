@@ -25,9 +25,9 @@ class DiscountForm(forms.ModelForm):
     class Meta:
         model = Discount
         fields = (
-            "label", "kind", "percent", "scope", "categories", "products", "includes_refills", "is_automatic",
-            "first_order_only", "max_uses", "max_uses_per_customer", "is_combinable", "starts_at", "ends_at",
-            "is_active",
+            "label", "kind", "percent", "scope", "categories", "products", "includes_refills", "repeats",
+            "is_automatic", "first_order_only", "max_uses", "max_uses_per_customer", "is_combinable",
+            "starts_at", "ends_at", "is_active",
         )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:

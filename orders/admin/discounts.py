@@ -54,7 +54,9 @@ class DiscountAdmin(ShopAdmin):
     actions_detail = ("generate", "download_codes")
     fieldsets = (
         ("What customers read and get", {"fields": ("label", ("kind", "percent"))}),
-        ("What it is taken off", {"fields": ("scope", "categories", "products", "includes_refills")}),
+        ("What it is taken off", {
+            "fields": ("scope", "categories", "products", ("includes_refills", "repeats"))
+        }),
         ("For whom and how often", {
             "fields": (
                 "is_automatic", "first_order_only", ("max_uses", "max_uses_per_customer"), "is_combinable",

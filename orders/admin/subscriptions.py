@@ -9,8 +9,8 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
 from orders.admin import looks
-from orders.models import BillingCycle, Refill, RefillItem, SavedCard, Subscription
-from orders.subscriptions import changes
+from orders.models import BillingCycle, Refill, RefillBreaker, RefillItem, SavedCard, Subscription
+from orders.subscriptions import breaker, changes
 from shop.admin import InlineReadOnly, ReadOnlyAdmin, money_column, on_day, register, run_verb, time_column
 from shop.clock import reading
 from shop.money import format_money
@@ -157,6 +157,26 @@ class SavedCardAdmin(ReadOnlyAdmin):
     list_select_related = ("customer",)
 
     removed = time_column("removed_at", "removed")
+
+
+@register(RefillBreaker)
+class RefillBreakerAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "reason", "tripped", "rests_since")
+    actions = ("go_on",)
+
+    tripped = time_column("tripped_at", "opened")
+    rests_since = time_column("since", "rests or tries since")
+
+    @admin.action(description="Go on charging refills", permissions=["steer"])
+    def go_on(self, request: HttpRequest, queryset: QuerySet[RefillBreaker]) -> None:
+        run_verb(
+            request,
+            lambda: breaker.reset(actor=request.user, at=reading.now()),
+            "Refills are charged again.",
+        )
+
+    def has_steer_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.change_refillbreaker")
 
 
 def _each(

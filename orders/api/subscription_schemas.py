@@ -4,9 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from catalog.models import Variant
 from orders.api.schemas import AddressSerializer, RefillSerializer
-from orders.models import BillingCycle, Refill, SavedCard, Subscription
+from orders.models import BillingCycle, Refill, RefillExtra, SavedCard, Subscription
 from orders.models.cart import RefillUnit
+from orders.totals import Quote
 from shop.api.fields import MoneySerializer, StrictCharField, StrictIntegerField, StrictSerializer, money
 
 
@@ -42,6 +44,21 @@ class AddressChangeSerializer(StrictSerializer):
     address = AddressSerializer()
 
 
+class SendNowSerializer(StrictSerializer):
+    expected_total = StrictIntegerField(
+        min_value=0, max_value=10**12, help_text="Minor units: the total that was shown, see GET."
+    )
+
+
+class SwapSerializer(StrictSerializer):
+    sku = StrictCharField(max_length=40)
+
+
+class ItemSerializer(StrictSerializer):
+    sku = StrictCharField(max_length=40)
+    quantity = StrictIntegerField(min_value=1, max_value=1_000_000)
+
+
 class CancelSerializer(StrictSerializer):
     reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
 
@@ -65,6 +82,32 @@ class NextRefillOut(serializers.Serializer):
     refill = serializers.CharField(allow_null=True, help_text="Set once it is planned.")
 
 
+class ExtraOut(serializers.Serializer):
+    id = serializers.CharField()
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = MoneySerializer()
+    refill = serializers.CharField(allow_null=True, help_text="Null while it waits for one to be planned.")
+
+
+class SendNowOut(serializers.Serializer):
+    total = MoneySerializer(help_text="Send its `amount` as `expected_total`.")
+    shipping = MoneySerializer()
+    items = serializers.ListField(child=serializers.CharField())
+
+
+class SwapChoiceOut(serializers.Serializer):
+    sku = serializers.CharField()
+    product_name = serializers.CharField()
+    variant_name = serializers.CharField()
+    unit_price = MoneySerializer()
+
+
+class SwapChoicesOut(serializers.Serializer):
+    results = SwapChoiceOut(many=True)
+
+
 class SubscriptionOut(serializers.Serializer):
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=Subscription.Status.choices)
@@ -75,6 +118,7 @@ class SubscriptionOut(serializers.Serializer):
     interval = IntervalOut()
     unit_price = MoneySerializer()
     next = NextRefillOut(allow_null=True)
+    items = ExtraOut(many=True, help_text="What comes along once, with the next refill.")
     card = CardOut(allow_null=True)
     shipping_address = serializers.DictField()
     paused_until = serializers.DateField(allow_null=True)
@@ -94,6 +138,7 @@ class ParcelItemOut(serializers.Serializer):
     quantity = serializers.IntegerField()
     unit_price = MoneySerializer()
     subscription = serializers.CharField(allow_null=True, help_text="Null for an item added once.")
+    id = serializers.CharField(allow_null=True, help_text="Of an item added once: it can be taken out again.")
 
 
 class ParcelOut(serializers.Serializer):
@@ -111,7 +156,9 @@ class ParcelOut(serializers.Serializer):
 
 
 def subscription(row: Subscription) -> dict[str, Any]:
-    """Return a subscription as its holder sees it. Expects `open_cycles` prefetched, with their refills."""
+    """Return a subscription as its holder sees it. Expects `open_cycles` with their refills, and
+    `waiting_extras` with their variants, prefetched.
+    """
     coming: list[BillingCycle] = row.open_cycles  # type: ignore[attr-defined]
     return {
         "reference": row.reference,
@@ -123,6 +170,7 @@ def subscription(row: Subscription) -> dict[str, Any]:
         "interval": {"unit": row.interval_unit, "count": row.interval_count},
         "unit_price": money(row.unit_price, row.currency),
         "next": _coming(coming[0]) if coming and row.status == Subscription.Status.ACTIVE else None,
+        "items": [_extra(extra, row.currency) for extra in row.waiting_extras],  # type: ignore[attr-defined]
         "card": _card(row.card),
         "shipping_address": row.shipping_address,
         "paused_until": row.paused_until,
@@ -145,6 +193,7 @@ def refill(row: Refill) -> dict[str, Any]:
                 "quantity": item.quantity,
                 "unit_price": money(item.unit_price, row.currency),
                 "subscription": item.cycle.subscription.reference if item.cycle else None,
+                "id": item.extra.reference if item.extra else None,
             }
             for item in row.items.all()
         ],
@@ -152,6 +201,36 @@ def refill(row: Refill) -> dict[str, Any]:
         "shipping_address": row.shipping_address,
         "order": row.order.reference if row.order else None,
         "paid_at": row.paid_at,
+    }
+
+
+def send_now(quote: Quote) -> dict[str, Any]:
+    """Return what a parcel costs if it is sent now."""
+    return {
+        "total": money(quote.total, quote.currency),
+        "shipping": money(quote.shipping_amount, quote.currency),
+        "items": [f"{line.priced.quantity} × {line.priced.variant.product.name}" for line in quote.lines],
+    }
+
+
+def swap_choice(variant: Variant, amount: int, currency: str) -> dict[str, Any]:
+    """Return what may take a variant's place, at its refill price."""
+    return {
+        "sku": variant.sku,
+        "product_name": variant.product.name,
+        "variant_name": variant.name,
+        "unit_price": money(amount, currency),
+    }
+
+
+def _extra(row: RefillExtra, currency: str) -> dict[str, Any]:
+    return {
+        "id": row.reference,
+        "sku": row.variant.sku,
+        "name": f"{row.variant.product.name}, {row.variant.name}",
+        "quantity": row.quantity,
+        "unit_price": money(row.unit_price, currency),
+        "refill": row.refill.reference if row.refill else None,
     }
 
 

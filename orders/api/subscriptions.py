@@ -1,7 +1,5 @@
 """Refills over REST: a signed-in customer's own; to anybody else they do not exist."""
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -11,38 +9,98 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog import pricing
 from orders.api import subscription_schemas as schemas
-from orders.api.carts import read_body, user_of
-from orders.api.schemas import NothingSerializer
-from orders.models import BillingCycle, Refill, RefillItem, Subscription
-from orders.subscriptions import changes
-from shop.api.fields import StrictSerializer, read_query
-from shop.api.idempotency import run_once
+from orders.api.carts import user_of
+from orders.models import BillingCycle, RefillExtra, Subscription
+from orders.subscriptions import sending, swaps, tags
+from shop.api.fields import read_query
 from shop.api.pagination import PAGE_PARAMETERS, CursorPages
+from shop.api.schema import refusals
 from shop.clock import reading
 from shop.exceptions import NotFound
 
-Verb = Callable[[Subscription, dict[str, Any], datetime], Subscription]
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="An `ETag` that you were given: 412 `stale` if it has changed since. Without it the latest "
+    "state is changed.",
+)
+# What a verb may refuse: the state it meets is never the one of the last look.
+REFUSALS = refusals(
+    {
+        400: ("invalid", "unknown_field"),
+        404: ("not_found",),
+        409: (
+            "applies_from_next_refill", "charge_in_progress", "halted_by_dispute", "nothing_to_unskip",
+            "not_sendable", "price_changed", "refill_not_chargeable", "subscription_cancelled",
+            "too_many_items", "not_swappable", "idempotency_key_in_use",
+        ),
+        412: ("stale",),
+        422: ("idempotency_key_reused",),
+    }
+)  # fmt: skip
+
+ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, response=[200], description="The state that is shown."
+)
 
 
 class NewestFirst(CursorPages):
     ordering = "-id"
 
 
-def _mine(request: Request) -> QuerySet[Subscription]:
+def mine(request: Request) -> QuerySet[Subscription]:
+    """Return a user's own subscriptions with all that is shown of them."""
     open_cycles = BillingCycle.objects.filter(status=BillingCycle.Status.OPEN).select_related("refill")
+    extras = RefillExtra.objects.filter(status=RefillExtra.Status.WAITING)
     return (
         Subscription.objects.filter(customer__user=user_of(request))
         .select_related("variant__product", "card")
-        .prefetch_related(Prefetch("cycles", queryset=open_cycles, to_attr="open_cycles"))
+        .prefetch_related(
+            Prefetch("cycles", queryset=open_cycles, to_attr="open_cycles"),
+            Prefetch(
+                "extras",
+                queryset=extras.select_related("variant__product", "refill"),
+                to_attr="waiting_extras",
+            ),
+        )
     )
 
 
-def _held(request: Request, reference: str) -> Subscription:
-    row = _mine(request).filter(reference=reference).first()
+def held(request: Request, reference: str) -> Subscription:
+    """Return one of a user's own subscriptions, which knows what the caller has seen of it.
+
+    :raises NotFound: if they have none of that name.
+    """
+    row = mine(request).filter(reference=reference).first()
     if row is None:
         raise NotFound("You have no such subscription.")
+    row.seen_tag = seen_tags(request)
     return row
+
+
+def seen_tags(request: Request) -> str:
+    """Return the tags of the If-Match header with commas between; nothing for "any" or no header.
+
+    A weak tag never matches. Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
+    """
+    given = [tag.strip() for tag in request.headers.get("If-Match", "").split(",")]
+    return "" if "*" in given else ",".join(tag.strip('"') for tag in given if tag)
+
+
+def tagged(answer: Response, tag: str) -> Response:
+    """Return an answer that names the state it shows."""
+    answer["ETag"] = f'"{tag}"'
+    return answer
+
+
+def shown(request: Request, reference: str) -> Response:
+    """Return a subscription as it is now, with its tag."""
+    row: Any = held(request, reference)
+    cycle = row.open_cycles[0] if row.open_cycles else None
+    return tagged(Response(schemas.subscription(row)), tags.of_subscription(row, cycle))
 
 
 class SubscriptionListView(APIView):
@@ -61,7 +119,7 @@ class SubscriptionListView(APIView):
     def get(self, request: Request) -> Response:
         query = read_query(request, schemas.ListQuery, also=PAGE_PARAMETERS)
         pages = NewestFirst()
-        rows = pages.paginate_queryset(_mine(request).filter(**query), request, view=self) or []
+        rows = pages.paginate_queryset(mine(request).filter(**query), request, view=self) or []
         return pages.get_paginated_response([schemas.subscription(row) for row in rows])
 
 
@@ -69,178 +127,42 @@ class SubscriptionView(APIView):
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(
-        operation_id="subscription_retrieve", summary="See a subscription", responses=schemas.SubscriptionOut
+        operation_id="subscription_retrieve",
+        summary="See a subscription",
+        parameters=[ETAG],
+        responses=schemas.SubscriptionOut,
     )
     def get(self, request: Request, reference: str) -> Response:
-        return Response(schemas.subscription(_held(request, reference)))
+        return shown(request, reference)
 
 
-class VerbView(APIView):
-    """Answers with the subscription as it is then."""
-
-    takes_idempotency_key = True
-
-    permission_classes = (IsAuthenticated,)
-
-    def run(self, request: Request, reference: str, shape: type[StrictSerializer], verb: Verb) -> Response:
-        row = _held(request, reference)
-        body = read_body(request, shape)
-
-        def work() -> Response:
-            verb(row, body, reading.now())
-            return Response(schemas.subscription(_held(request, reference)))
-
-        return run_once(request, caller=f"user:{request.user.pk}", work=work)
-
-
-class SkipView(VerbView):
-    @extend_schema(
-        operation_id="subscription_skip",
-        summary="Leave out the coming refill",
-        request=NothingSerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        shape = NothingSerializer
-        return self.run(request, reference, shape, lambda row, body, at: changes.skip(row, at=at))
-
-
-class UnskipView(VerbView):
-    @extend_schema(
-        operation_id="subscription_unskip",
-        summary="Take back the latest skip",
-        request=NothingSerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        shape = NothingSerializer
-        return self.run(request, reference, shape, lambda row, body, at: changes.unskip(row, at=at))
-
-
-class PauseView(VerbView):
-    @extend_schema(
-        operation_id="subscription_pause",
-        summary="Pause until a day, or until resumed",
-        request=schemas.PauseSerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        shape = schemas.PauseSerializer
-        return self.run(
-            request, reference, shape, lambda row, body, at: changes.pause(row, until=body["until"], at=at)
-        )
-
-
-class ResumeView(VerbView):
-    @extend_schema(
-        operation_id="subscription_resume",
-        summary="Take a paused subscription up again",
-        request=NothingSerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        shape = NothingSerializer
-        return self.run(request, reference, shape, lambda row, body, at: changes.resume(row, at=at))
-
-
-class ChangeQuantityView(VerbView):
-    @extend_schema(
-        operation_id="subscription_change_quantity",
-        summary="Change how many come",
-        request=schemas.QuantitySerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        shape = schemas.QuantitySerializer
-        return self.run(
-            request,
-            reference,
-            shape,
-            lambda row, body, at: changes.change_quantity(row, quantity=body["quantity"], at=at),
-        )
-
-
-class RescheduleView(VerbView):
-    @extend_schema(
-        operation_id="subscription_reschedule",
-        summary="Change the interval, the next day, or both",
-        request=schemas.RescheduleSerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        def verb(row: Subscription, body: dict[str, Any], at: datetime) -> Subscription:
-            interval = body.get("interval", {})
-            return changes.reschedule(
-                row,
-                unit=interval.get("unit"),
-                count=interval.get("count"),
-                next_on=body.get("next_on"),
-                at=at,
-            )
-
-        return self.run(request, reference, schemas.RescheduleSerializer, verb)
-
-
-class ChangeCardView(VerbView):
-    @extend_schema(
-        operation_id="subscription_change_card",
-        summary="Charge another of your saved cards",
-        request=schemas.CardChoiceSerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        shape = schemas.CardChoiceSerializer
-        return self.run(
-            request,
-            reference,
-            shape,
-            lambda row, body, at: changes.change_card(row, payment_method_id=body["card"], at=at),
-        )
-
-
-class ChangeAddressView(VerbView):
-    @extend_schema(
-        operation_id="subscription_change_address",
-        summary="Send to another address",
-        request=schemas.AddressChangeSerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        shape = schemas.AddressChangeSerializer
-        return self.run(
-            request,
-            reference,
-            shape,
-            lambda row, body, at: changes.change_address(row, address=body["address"], at=at),
-        )
-
-
-class CancelView(VerbView):
-    @extend_schema(
-        operation_id="subscription_cancel",
-        summary="Cancel for good: nothing is charged after",
-        request=schemas.CancelSerializer,
-        responses=schemas.SubscriptionOut,
-    )
-    def post(self, request: Request, reference: str) -> Response:
-        def verb(row: Subscription, body: dict[str, Any], at: datetime) -> Subscription:
-            return changes.cancel(row, reason=body["reason"] or "Cancelled by the customer.", at=at)
-
-        return self.run(request, reference, schemas.CancelSerializer, verb)
-
-
-class RefillView(APIView):
+class SwapChoicesView(APIView):
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(
-        operation_id="refill_retrieve", summary="See what a parcel holds", responses=schemas.ParcelOut
+        operation_id="subscription_swap_choices",
+        summary="See what may take its place",
+        responses=schemas.SwapChoicesOut,
     )
     def get(self, request: Request, reference: str) -> Response:
-        items = RefillItem.objects.select_related("variant__product", "cycle__subscription")
-        rows = Refill.objects.select_related("card", "order").prefetch_related(
-            Prefetch("items", queryset=items)
-        )
-        row = rows.filter(customer__user=user_of(request), reference=reference).first()
-        if row is None:
-            raise NotFound("You have no such refill.")
-        return Response(schemas.refill(row))
+        row = held(request, reference)
+        found = list(swaps.choices(row))
+        offers = pricing.offers_for(found, row.currency, reading.now())
+        results = [
+            schemas.swap_choice(variant, offer.refill_amount or offer.amount, row.currency)
+            for variant in found
+            if (offer := offers.get(variant.pk))
+        ]
+        return Response({"results": results})
+
+
+class SendNowPriceView(APIView):
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="subscription_send_now_price",
+        summary="See what the coming parcel costs if it is sent now",
+        responses=schemas.SendNowOut,
+    )
+    def get(self, request: Request, reference: str) -> Response:
+        return Response(schemas.send_now(sending.preview(held(request, reference), at=reading.now())))

@@ -8,7 +8,8 @@ One fixed stacking order, each step on what the one before it left:
 4. free delivery, automatic or by code.
 
 A discount that cannot be combined stands alone: whichever saves the customer more holds, it or all the others
-together. What remains of a line is never below zero, and no discount touches the prices of later refills.
+together. What remains of a line is never below zero. Later parcels of a refill are lowered only by a discount
+that repeats: see `orders.subscriptions.quoting`.
 """
 
 from orders.discounts.applying import Applied, apply

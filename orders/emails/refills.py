@@ -16,19 +16,23 @@ from shop.mail import languages
 from shop.mail.outbox import Letter
 from shop.money import format_money
 
+# The day of a shortage on which a refill is left out.
+LAST_DAY = 30
 # Refills and subscriptions alike know whose they are.
 _in_the_refills_language = languages.spoken_by(lambda row: row.customer.locale)
 
 
 @_in_the_refills_language
-def refill_upcoming(refill: Refill, *, shipping: int, tax: int) -> Letter:
-    """What will be sent and charged, when, and to which card. `shipping` and `tax` in minor units."""
+def refill_upcoming(refill: Refill, *, shipping: int, tax: int, discount: int = 0) -> Letter:
+    """What will be sent and charged, when, and to which card. Amounts in minor units."""
     total, day = _total(refill), _day(refill, refill.next_attempt_at)
     about = _about(refill)
     context = {
         **about,
         "day": day,
-        "tax_included": about["items_total"] + shipping == refill.quoted_total,
+        "tax_included": about["items_total"] - discount + shipping == refill.quoted_total,
+        "discount": format_money(-discount, refill.currency) if discount else "",
+        "is_free": refill.quoted_total == 0,
         "shipping": format_money(shipping, refill.currency),
         "tax": format_money(tax, refill.currency),
         "is_news": refill.notices > 1,
@@ -63,9 +67,11 @@ def action_required(refill: Refill) -> Letter:
 
 
 @_in_the_refills_language
-def refill_out_of_stock(refill: Refill) -> Letter:
-    """Something in the refill is not there: nothing is charged until it is."""
-    return _letter(refill, "refill_out_of_stock", _("Your refill is waiting for stock"), _about(refill))
+def refill_out_of_stock(refill: Refill, *, day: int) -> Letter:
+    """Something in the refill is not there: nothing is charged until it is. On day 30 it is left out."""
+    subject = _("We leave this refill out") if day == LAST_DAY else _("Your refill is waiting for stock")
+    context = {**_about(refill), "title": subject, "is_still": day > 1, "is_left_out": day == LAST_DAY}
+    return _letter(refill, "refill_out_of_stock", subject, context, occasion=f"day-{day}")
 
 
 @_in_the_refills_language

@@ -8,7 +8,7 @@ from typing import TypeVar
 from django.db import models
 
 from catalog.models import Lot, Product, Variant
-from orders.emails import books, order_mails, parcels, refills, staff_mails
+from orders.emails import books, order_mails, parcels, refill_notices, refills, staff_mails
 from orders.models import (
     Customer,
     Dispute,
@@ -17,9 +17,11 @@ from orders.models import (
     OrderLine,
     OrderLineComponent,
     Payment,
+    PriceRise,
     ReconciliationDifference,
     ReconciliationRun,
     Refill,
+    RefillBreaker,
     RefillItem,
     SavedCard,
     Shipment,
@@ -205,6 +207,18 @@ def _warning() -> Letter:
     return staff_mails.fraud_warning(order(), warning)
 
 
+def _rise() -> PriceRise:
+    return PriceRise(
+        pk=NO_ROW, subscription=subscription(), old_price=1195, new_price=1295, notices=1, decided_at=AT,
+        applies_at=AT + timedelta(days=14),
+    )  # fmt: skip
+
+
+def _breaker() -> RefillBreaker:
+    reason = "31 of 40 cards were declined"
+    return RefillBreaker(state="open", cause="declines", reason=reason, tripped_at=AT, since=AT)
+
+
 def _books() -> Letter:
     run = ReconciliationRun(pk=NO_ROW, started_at=AT)
     row = ReconciliationDifference(
@@ -216,13 +230,18 @@ def _books() -> Letter:
 
 SAMPLES: dict[str, Callable[[], Letter]] = {
     "action_required": lambda: refills.action_required(refill()),
+    "card_expiring": lambda: refill_notices.card_expiring(_card(), [subscription()], 30),
     "card_missing": lambda: refills.card_missing(_card(), [subscription()]),
     "order_confirmation": lambda: order_mails.order_confirmation(order()),
     "paid_too_late": lambda: order_mails.paid_too_late(order()),
     "payment_failed": lambda: order_mails.payment_failed(order()),
+    "price_rise": lambda: refill_notices.price_rise(_rise()),
     "recall": _recall,
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
-    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill()),
+    "refill_not_sold": lambda: refill_notices.not_sold(
+        subscription(), ["Magnesium Bath Flakes, Unscented, 2.5 kg pouch"], at=AT
+    ),
+    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill(), day=15),
     "refill_paid": lambda: refills.refill_paid(refill()),
     "refill_stopped": lambda: refills.refill_stopped(refill()),
     "refill_upcoming": lambda: refills.refill_upcoming(refill(), shipping=395, tax=265),
@@ -231,9 +250,11 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "staff_books": _books,
     "staff_dispute": _dispute,
     "staff_fraud_warning": _warning,
+    "staff_refills_stopped": lambda: staff_mails.refills_stopped(_breaker()),
     "staff_review": lambda: order_mails.staff_review(order(), "Stripe says £40.35, the order £4"),
     "subscription_cancelled": lambda: refills.subscription_cancelled(subscription(), at=AT),
     "subscription_changed": lambda: refills.subscription_changed(
         subscription(), what="It now comes every 6 weeks, next on 4 January.", at=AT
     ),
+    "subscription_terms": lambda: refill_notices.terms_reminder(_customer(), [subscription()], AT),
 }

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from orders import advice
-from orders.models import Dispute, FraudWarning, Order
+from orders.models import Dispute, FraudWarning, Order, RefillBreaker
 from shop.mail.outbox import Letter
 from shop.money import format_money
 
@@ -36,6 +36,28 @@ def fraud_warning(order: Order, warning: FraudWarning) -> Letter:
     context: dict[str, object] = {"reason": _words(warning.fraud_type), "advice": advice.for_warning(warning)}
     subject = f"Order [{order.reference}]: fraud warning, do not ship"
     return _letter(order, "staff_fraud_warning", subject, context, occasion=warning.stripe_warning_id[:64])
+
+
+def refills_stopped(breaker: RefillBreaker) -> Letter:
+    """Too many charges of refills went wrong: none is made until one that is tried goes well."""
+    opened = breaker.tripped_at
+    return Letter(
+        kind="staff_refills_stopped",
+        subject_key="refill-breaker",
+        occasion=opened.isoformat() if opened else "",
+        subject=f"Refills are not charged: {breaker.reason}",
+        template="orders/mail/staff_refills_stopped",
+        context={
+            "title": "Refills are not charged at the moment",
+            "words": [
+                f"{breaker.reason} within half an hour, so nothing more is planned or claimed.",
+                "Every ten minutes one refill is tried, and all go on as soon as that is answered well. If "
+                "you know the reason and it is gone, let them go on in the admin.",
+            ],
+            "go": "Open in the admin",
+            "url": f"{settings.BASE_URL}/admin/orders/refillbreaker/",
+        },
+    )
 
 
 def _letter(order: Order, kind: str, subject: str, context: dict[str, object], *, occasion: str) -> Letter:

@@ -9,7 +9,10 @@ from orders.models.goods_return import Return, ReturnFinding, ReturnLine, Withdr
 from orders.models.invoice import Invoice, InvoiceSeries
 from orders.models.order import Order, OrderEvent, OrderLine, OrderLineComponent
 from orders.models.payment import Payment, PaymentAttempt, RefundLine, StripeRefund, WebhookEvent
+from orders.models.price_rise import PriceRise
 from orders.models.recall import RecallNotice
+from orders.models.refill_breaker import RefillBreaker
+from orders.models.refill_extra import RefillExtra
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
 from orders.models.shipment import Shipment, ShipmentLine
 from orders.models.subscription import BillingCycle, Deployment, Refill, RefillItem, Subscription
@@ -38,10 +41,13 @@ __all__ = [
     "PaymentAttempt",
     "Payout",
     "PayoutLine",
+    "PriceRise",
     "RecallNotice",
     "ReconciliationDifference",
     "ReconciliationRun",
     "Refill",
+    "RefillBreaker",
+    "RefillExtra",
     "RefillItem",
     "RefundLine",
     "Return",

@@ -51,6 +51,9 @@ class SavedCard(models.Model):
     exp_year = models.PositiveSmallIntegerField()
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
+    # The latest notice that it ends: of which expiry (year × 12 + month), and how many days ahead.
+    expiry_told_month = models.PositiveIntegerField(null=True, blank=True)
+    expiry_told_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
         db_table = "orders_saved_card"
@@ -105,11 +108,16 @@ class Consent(models.Model):
         TERMS = "terms"
         REFILL = "refill"
         MARKETING = "marketing"
+        CHANGE = "change", "change of a refill"
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="consents")
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="consents"
+    )
+    # Whose terms were changed; the other kinds belong to the order alone.
+    subscription = models.ForeignKey(
+        "orders.Subscription", on_delete=models.PROTECT, null=True, blank=True, related_name="consents"
     )
     text = models.TextField()
     text_sha256 = models.CharField(max_length=64)
@@ -122,7 +130,11 @@ class Consent(models.Model):
         db_table = "orders_consent"
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["order", "kind"], name="orders_consent_one_per_order_and_kind")
+            models.UniqueConstraint(
+                fields=["order", "kind"],
+                condition=~models.Q(kind="change"),
+                name="orders_consent_one_per_order_and_kind",
+            )
         ]
 
     def __str__(self) -> str:

@@ -32,6 +32,11 @@ class Discount(models.Model):
     includes_refills = models.BooleanField(
         default=True, help_text="also lines on refill: their first parcel, on top of the refill price"
     )
+    repeats = models.BooleanField(
+        default=False,
+        help_text="also every later parcel of a refill: an automatic one for everybody, a code for what it "
+        "began",
+    )
     is_combinable = models.BooleanField(default=True, help_text="may be used together with others")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)

@@ -81,6 +81,7 @@ class PaymentAttempt(models.Model):
     class Meta:
         db_table = "orders_payment_attempt"
         ordering = ["payment_id", "number"]
+        indexes = [models.Index(fields=["started_at"], name="orders_payment_attempt_recent")]
         constraints = [
             models.UniqueConstraint(fields=["payment", "number"], name="orders_payment_attempt_number"),
             # An unknown outcome blocks every new attempt until a read of the intent has resolved it.

@@ -37,12 +37,16 @@ class Subscription(models.Model):
     }
     # The `status_reason` of what only staff may resume.
     DISPUTE = "dispute"
+    # The `status_reason` of what goes on by itself once something else takes its place.
+    NOT_SOLD = "no longer sold"
 
     reference = models.CharField(max_length=20, unique=True, default=new_subscription_reference)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="subscriptions")
     # The line that began it: enrolling the same order twice makes one subscription. A bundle's line begins
     # one for each component that is used up.
     started_by = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="subscriptions")
+    # The SKU that it began with: a swap changes the variant, and enrolling again must still find it.
+    started_sku = models.CharField(max_length=40, default="")
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()
     interval_unit = models.CharField(max_length=5, choices=RefillUnit.choices)
@@ -63,9 +67,13 @@ class Subscription(models.Model):
     created_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_until = models.DateField(null=True, blank=True, help_text="local day; empty: until resumed")
+    # Not a column: the tag of the state that a caller has seen. A verb refuses if that has changed meanwhile.
+    seen_tag: str = ""
     # The latest payment for this item: no second one within half an interval.
     last_paid_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    # When its owner was last told of its terms: when it began, then as often as the region asks for.
+    terms_told_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "orders_subscription"
@@ -74,7 +82,7 @@ class Subscription(models.Model):
             models.CheckConstraint(
                 condition=Q(quantity__gt=0, interval_count__gt=0), name="orders_subscription_positive"
             ),
-            models.UniqueConstraint(fields=["started_by", "variant"], name="orders_subscription_once"),
+            models.UniqueConstraint(fields=["started_by", "started_sku"], name="orders_subscription_once"),
         ]
 
     def __str__(self) -> str:
@@ -151,6 +159,8 @@ class Refill(models.Model):
     notice = models.ForeignKey(
         "mail.OutboxMessage", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    # Its owner asked to have it now, at the quoted total, and so waits for no notice.
+    asked_at = models.DateTimeField(null=True, blank=True)
     order = models.OneToOneField(
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="refill"
     )
@@ -243,12 +253,16 @@ class RefillItem(models.Model):
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()
     unit_price = models.PositiveBigIntegerField()
+    extra = models.ForeignKey(
+        "orders.RefillExtra", on_delete=models.PROTECT, null=True, blank=True, related_name="items"
+    )
 
     class Meta:
         db_table = "orders_refill_item"
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(condition=Q(quantity__gt=0), name="orders_refill_item_quantity")
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="orders_refill_item_quantity"),
+            models.UniqueConstraint(fields=["refill", "extra"], name="orders_refill_item_extra_once"),
         ]
 
     def __str__(self) -> str:

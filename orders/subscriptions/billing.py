@@ -11,12 +11,23 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from catalog import inventory
-from orders import attempts, lifecycle, payments, placement, stripe_gateway
+from orders import attempts, lifecycle, payments, placement, redemptions, stripe_gateway
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, Payment, PaymentAttempt, Refill, SavedCard, Subscription
 from orders.placement import Draft
 from orders.stripe_gateway import Intent
-from orders.subscriptions import cards, cycles, dunning, guards, membership, notices, planning, quoting
+from orders.subscriptions import (
+    breaker,
+    cards,
+    cycles,
+    dunning,
+    guards,
+    membership,
+    notices,
+    planning,
+    quoting,
+    shortage,
+)
 from shop.exceptions import Unavailable
 from shop.mail import outbox
 from shop.transitions import advance
@@ -26,9 +37,10 @@ logger = logging.getLogger(__name__)
 Status = Refill.Status
 # Longer than a worker may run (CELERY_TASK_TIME_LIMIT): whoever held the claim is gone by then.
 CLAIM_HOLDS_FOR = timedelta(minutes=6)
+# So many seconds of work may be claimed at a time: the workers never run dry, and no claim grows old waiting.
+CLAIMED_AHEAD_S = 60
 # The stock of a refill waits this long for its money; after that it is taken again at every try.
 STOCK_HELD_FOR = timedelta(hours=48)
-RECHECK_STOCK_AFTER = timedelta(days=1)
 # After these nothing is known, or nothing can be done now: the rows stay, and the claim is taken up again.
 WAITS = (
     Unavailable,
@@ -39,25 +51,31 @@ WAITS = (
 )
 
 # One statement: the ids that come back are the claim. SKIP LOCKED lets two dispatchers share the work; the
-# repeated conditions keep a row that changed between the two scans from being claimed.
+# repeated conditions keep a row that changed between the two scans from being claimed. MATERIALIZED keeps the
+# planner from running the limited scan once per row, which would lock and claim more than the limit.
 _CLAIM = """
-    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
-    WHERE id IN (
-        SELECT refill.id FROM orders_refill refill JOIN mail_outbox notice ON notice.id = refill.notice_id
+    WITH due AS MATERIALIZED (
+        SELECT refill.id FROM orders_refill refill
+        LEFT JOIN mail_outbox notice ON notice.id = refill.notice_id
         WHERE refill.status IN ('planned', 'backordered', 'dunning') AND refill.next_attempt_at <= %(at)s
-          AND refill.card_id IS NOT NULL AND notice.sent_at <= %(told_by)s
+          AND refill.card_id IS NOT NULL AND (notice.sent_at <= %(told_by)s OR refill.asked_at IS NOT NULL)
           AND (refill.status <> 'planned' OR refill.next_attempt_at > %(stale)s)
         ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
         FOR UPDATE OF refill SKIP LOCKED
-    ) AND status IN ('planned', 'backordered', 'dunning') AND next_attempt_at <= %(at)s
+    )
+    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
+    WHERE id IN (SELECT id FROM due)
+      AND status IN ('planned', 'backordered', 'dunning') AND next_attempt_at <= %(at)s
     RETURNING id
 """
 _RECLAIM = """
-    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
-    WHERE id IN (
+    WITH left_behind AS MATERIALIZED (
         SELECT id FROM orders_refill WHERE status IN ('claimed', 'charging') AND claimed_at <= %(left_since)s
         ORDER BY claimed_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    ) AND status IN ('claimed', 'charging') AND claimed_at <= %(left_since)s
+    )
+    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
+    WHERE id IN (SELECT id FROM left_behind)
+      AND status IN ('claimed', 'charging') AND claimed_at <= %(left_since)s
     RETURNING id
 """
 
@@ -70,8 +88,17 @@ def claim(*, at: datetime, limit: int = 50) -> list[int]:
     if not guards.may_charge():
         return []
     planning.postpone_unannounced(at=at)
+    limit = breaker.allow(limit, at=at)
+    if not limit:
+        return []
     told_by, stale = at - settings.REFILL_NOTICE_FOR, at - planning.STALE_AFTER
     return _run(_CLAIM, at=at, limit=limit, told_by=told_by, stale=stale)
+
+
+def room() -> int:
+    """Return how many more refills may be claimed now, at the pace that Stripe is asked at."""
+    waiting = Refill.objects.filter(status=Status.CLAIMED).count()
+    return max(0, int(settings.STRIPE_BACKGROUND_RATE_PER_S * CLAIMED_AHEAD_S) - waiting)
 
 
 def reclaim(*, at: datetime, limit: int = 50) -> list[int]:
@@ -84,13 +111,14 @@ def reclaim(*, at: datetime, limit: int = 50) -> list[int]:
 def bill(refill_id: int, *, at: datetime) -> Intent | None:
     """Bill one claimed refill and return its intent as it then stands, for settlement to observe.
 
-    None when there is nothing to charge: the claim was used, the stock is short, the total rose, or Stripe
-    does not answer (then it is claimed again later, and the same attempt goes on). Network: no transaction.
+    None when there is nothing to charge: the claim was used, the stock is short, the total rose, it is free
+    (`settlement.settle_free` finds it), or Stripe does not answer (then it is claimed again later, and the
+    same attempt goes on). Network: no transaction.
     """
     if not guards.may_charge():
         return None
     order = _reserve(refill_id, at=at)
-    if order is None or order.refill.card is None:
+    if order is None or order.is_free or order.refill.card is None:
         return None
     try:
         intent = payments.charge_saved_card(order, order.refill.card, at=at)
@@ -141,6 +169,7 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
     )
     for cycle in refill.cycles.select_related("subscription"):
         _pay_cycle(cycle, at=at)
+    membership.finish_extras(refill, at=at)
     outbox.enqueue(letters.refill_paid(refill), to=refill.customer.email, at=at)
 
 
@@ -199,8 +228,8 @@ def _reserve(refill_id: int, *, at: datetime) -> Order | None:
         if order is None:
             return None
         _hold(order, at=at)
-    except inventory.OutOfStock as shortage:
-        _backorder(refill, shortage, at=at)
+    except inventory.OutOfStock as missing:
+        shortage.wait(refill, missing, at=at)
         return None
     advance(
         refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, order=order, claimed_at=at
@@ -220,11 +249,16 @@ def _is_settled_otherwise(refill: Refill, order: Order, *, at: datetime) -> bool
 
 
 def _leave_out(refill: Refill, *, at: datetime) -> None:
-    """End a refill that holds something paid for less than half an interval ago.
+    """End a refill that holds something paid for less than half an interval ago, or charged once already.
 
-    That cycle moves on without a charge, and PLAN takes up the rest.
+    That cycle moves on without a charge, and PLAN takes up the rest. Whoever asked for it now gets it.
     """
     if refill.order is not None:
+        return
+    if membership.holds_charged_extras(refill):
+        membership.dissolve(refill)
+        return
+    if refill.asked_at is not None:
         return
     open_cycles = refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription")
     early = [cycle for cycle in open_cycles if cycles.paid_too_recently(cycle.subscription, at=at)]
@@ -290,8 +324,13 @@ def _place(refill: Refill, *, at: datetime) -> Order | None:
         customer=customer,
     )
     # A savepoint: when stock is short, the order is taken back and the refill remembers why.
-    with transaction.atomic():
-        return placement.place_order(draft, hold_until=at + STOCK_HELD_FOR, at=at)
+    try:
+        with transaction.atomic():
+            return placement.place_order(draft, hold_until=at + STOCK_HELD_FOR, at=at)
+    except (redemptions.DiscountUsedUp, redemptions.DiscountUsedBefore) as gone:
+        logger.info("refill %s is quoted again: %s", refill, gone.detail)
+        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED, next_attempt_at=at)
+        return None
 
 
 def _hold(order: Order, *, at: datetime) -> None:
@@ -301,22 +340,6 @@ def _hold(order: Order, *, at: datetime) -> None:
         demand = placement.demand_of(order)
         inventory.reserve(reference=order.stock_reference, quantities=demand, until=until, at=at)
     lifecycle.renew_hold(order, until=until)
-
-
-def _backorder(refill: Refill, shortage: inventory.OutOfStock, *, at: datetime) -> None:
-    """Never charge for what cannot ship: look again tomorrow, and say so once."""
-    logger.info("refill %s waits for stock: %s", refill, shortage.detail)
-    first = refill.short_since is None
-    advance(
-        refill,
-        field="status",
-        table=Refill.STATUS_STEPS,
-        target=Status.BACKORDERED,
-        next_attempt_at=at + RECHECK_STOCK_AFTER,
-        short_since=refill.short_since or at,
-    )
-    if first:
-        outbox.enqueue(letters.refill_out_of_stock(refill), to=refill.customer.email, at=at)
 
 
 def _pay_cycle(cycle: BillingCycle, *, at: datetime) -> None:

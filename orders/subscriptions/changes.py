@@ -4,15 +4,15 @@ Once a refill is claimed its contents stand: an edit is refused with `applies_fr
 refused only while a charge is on its way, and after it nothing is charged.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
 from orders import addresses, carts, shipping
 from orders.emails import refills as letters
-from orders.models import BillingCycle, Refill, SavedCard, Subscription
-from orders.subscriptions import billing, cycles, dunning, membership, schedule
+from orders.models import BillingCycle, SavedCard, Subscription
+from orders.subscriptions import billing, consents, cycles, dunning, extras, holding, membership, schedule
+from orders.subscriptions.holding import Held
 from shop.exceptions import Conflict, InvalidInput, NotFound
 from shop.mail import outbox
 from shop.transitions import advance
@@ -21,19 +21,9 @@ Status = Subscription.Status
 MAX_DAYS_AHEAD = 366
 
 
-class AppliesFromNextRefill(Conflict):
-    code = "applies_from_next_refill"
-    title = "The coming refill is on its way already"
-
-
 class ChargeInProgress(Conflict):
     code = "charge_in_progress"
     title = "A charge is on its way"
-
-
-class SubscriptionEnded(Conflict):
-    code = "subscription_cancelled"
-    title = "This subscription is cancelled"
 
 
 class HaltedByDispute(Conflict):
@@ -46,31 +36,22 @@ class NothingToTakeBack(Conflict):
     title = "There is no skipped refill to take back"
 
 
-@dataclass(slots=True)
-class _Held:
-    """A locked subscription with its open cycle and, once planned, the refill that the cycle is in."""
-
-    subscription: Subscription
-    cycle: BillingCycle
-    refill: Refill | None
-
-    @property
-    def open_refill(self) -> Refill | None:
-        return self.refill if self.refill is not None and self.refill.status in Refill.OPEN else None
-
-
 @transaction.atomic(durable=True)
 def skip(subscription: Subscription, *, at: datetime) -> Subscription:
     """Leave out the coming refill; the one after it keeps its date.
 
-    :raises AppliesFromNextRefill: if it is claimed.
+    :raises holding.AppliesFromNextRefill: if it is claimed.
     """
-    held = _hold(subscription)
-    _refuse_claimed(held)
-    _take_out(held, at=at)
+    held = holding.hold(subscription)
+    holding.refuse_claimed(held)
+    holding.take_out(held, at=at)
     cycles.close(held.cycle, BillingCycle.Status.SKIPPED, at=at)
     coming = cycles.open_next(held.subscription, after=held.cycle, not_before=at)
-    return _tell(held, f"We leave out the next one. The one after it is due on {_day(coming.due_on)}.", at=at)
+    return holding.tell(
+        held,
+        f"We leave out the next one. The one after it is due on {holding.in_words(coming.due_on)}.",
+        at=at,
+    )
 
 
 @transaction.atomic(durable=True)
@@ -79,15 +60,15 @@ def unskip(subscription: Subscription, *, at: datetime) -> Subscription:
 
     :raises NothingToTakeBack: if the cycle before the open one was not skipped, or its day has passed.
     """
-    held = _hold(subscription)
-    _refuse_claimed(held)
+    held = holding.hold(subscription)
+    holding.refuse_claimed(held)
     before = held.subscription.cycles.filter(index__lt=held.cycle.index).order_by("-index").first()
     if before is None or before.status != BillingCycle.Status.SKIPPED or before.due_at <= at:
         raise NothingToTakeBack("The refill before the coming one was not skipped, or its day has passed.")
-    _take_out(held, at=at)
+    holding.take_out(held, at=at)
     held.cycle.delete()
     cycles.reopen(before)
-    return _tell(held, f"The refill of {_day(before.due_on)} comes after all.", at=at)
+    return holding.tell(held, f"The refill of {holding.in_words(before.due_on)} comes after all.", at=at)
 
 
 @transaction.atomic(durable=True)
@@ -96,16 +77,16 @@ def pause(
 ) -> Subscription:
     """Rest until a local day, or until resumed.
 
-    :raises AppliesFromNextRefill: if the coming refill is claimed.
+    :raises holding.AppliesFromNextRefill: if the coming refill is claimed.
     """
-    held = _hold(subscription)
-    _refuse_claimed(held)
+    held = holding.hold(subscription)
+    holding.refuse_claimed(held)
     if until is not None:
         _check_day(until, held.subscription, at=at, field="until")
-    _take_out(held, at=at)
+    holding.take_out(held, at=at)
     _advance(held.subscription, Status.PAUSED, status_reason=reason, paused_at=at, paused_until=until)
-    rest = f"Paused until {_day(until)}." if until else "Paused until you take it up again."
-    return _tell(held, f"{rest} Nothing is charged meanwhile.", at=at)
+    rest = f"Paused until {holding.in_words(until)}." if until else "Paused until you take it up again."
+    return holding.tell(held, f"{rest} Nothing is charged meanwhile.", at=at)
 
 
 @transaction.atomic(durable=True)
@@ -114,16 +95,13 @@ def resume(subscription: Subscription, *, at: datetime, by_staff: bool = False) 
 
     :raises HaltedByDispute: if a dispute paused it: only staff resume it then.
     """
-    held = _hold(subscription)
+    held = holding.hold(subscription)
     if held.subscription.status_reason == Subscription.DISPUTE and not by_staff:
         raise HaltedByDispute("A payment is disputed with your bank. Write to us to take this up again.")
-    _advance(held.subscription, Status.ACTIVE, status_reason="", paused_at=None, paused_until=None)
-    membership.let_go(held.cycle)
-    coming = held.cycle
-    if coming.due_at < at:
-        cycles.close(coming, BillingCycle.Status.SKIPPED, at=at)
-        coming = cycles.open_next(held.subscription, after=coming, not_before=at)
-    return _tell(held, f"Taken up again. The next refill is due on {_day(coming.due_on)}.", at=at)
+    coming = holding.wake(held, at=at)
+    return holding.tell(
+        held, f"Taken up again. The next refill is due on {holding.in_words(coming.due_on)}.", at=at
+    )
 
 
 def resume_due(*, at: datetime, limit: int = 200) -> int:
@@ -155,13 +133,14 @@ def end(subscription: Subscription, *, reason: str, at: datetime) -> Subscriptio
     subscription.refresh_from_db()
     if subscription.status == Status.CANCELLED:
         return subscription
-    held = _hold(subscription)
+    held = holding.hold(subscription)
     if held.open_refill is not None and billing.in_flight(held.open_refill, at=at):
         raise ChargeInProgress(
             "A refill is being charged just now. Try again in a few minutes.", retry_after=60
         )
-    _take_out(held, at=at)
+    holding.take_out(held, at=at)
     cycles.close(held.cycle, BillingCycle.Status.CANCELLED, at=at)
+    extras.drop_all(held.subscription, at=at)
     _advance(held.subscription, Status.CANCELLED, status_reason=reason[:200], cancelled_at=at)
     letter = letters.subscription_cancelled(held.subscription, at=at)
     outbox.enqueue(letter, to=held.subscription.customer.email, at=at)
@@ -169,24 +148,28 @@ def end(subscription: Subscription, *, reason: str, at: datetime) -> Subscriptio
 
 
 @transaction.atomic(durable=True)
-def change_quantity(subscription: Subscription, *, quantity: int, at: datetime) -> Subscription:
+def change_quantity(
+    subscription: Subscription, *, quantity: int, at: datetime, ip_address: str | None = None
+) -> Subscription:
     """Change how many come. An announced refill is quoted again; if it rose, it waits for a new notice.
 
-    :raises AppliesFromNextRefill: if the coming refill is claimed or its order is fixed.
+    :raises holding.AppliesFromNextRefill: if the coming refill is claimed or its order is fixed.
     """
     if not 1 <= quantity <= carts.MAX_QUANTITY:
         raise InvalidInput(
             f"A refill holds 1 to {carts.MAX_QUANTITY} pieces.",
             fields={"quantity": [f"A whole number from 1 to {carts.MAX_QUANTITY}."]},
         )
-    held = _hold(subscription)
-    _refuse_ordered(held)
+    held = holding.hold(subscription)
+    holding.refuse_ordered(held)
     held.subscription.quantity = quantity
     held.subscription.save(update_fields=["quantity"])
     if held.open_refill is not None:
         held.open_refill.items.filter(cycle=held.cycle).update(quantity=quantity)
         membership.requote(held.open_refill, at=at)
-    return _tell(held, f"From the next refill on you get {quantity}.", at=at)
+    what = f"From the next refill on you get {quantity}."
+    consents.record(held.subscription, what, ip_address=ip_address, at=at)
+    return holding.tell(held, what, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -197,14 +180,15 @@ def reschedule(
     count: int | None = None,
     next_on: date | None = None,
     at: datetime,
+    ip_address: str | None = None,
 ) -> Subscription:
     """Change the interval, the next local day, or both; the rhythm goes on from there.
 
     With an interval alone, the next day is one new interval after the last one that was due.
-    :raises AppliesFromNextRefill: if the coming refill is claimed or its order is fixed.
+    :raises holding.AppliesFromNextRefill: if the coming refill is claimed or its order is fixed.
     """
-    held = _hold(subscription)
-    _refuse_ordered(held)
+    held = holding.hold(subscription)
+    holding.refuse_ordered(held)
     row, last = held.subscription, _last_due(held)
     if unit is not None and count is not None:
         _check_interval(unit, count)
@@ -215,9 +199,21 @@ def reschedule(
     else:
         row.anchor_on, row.anchor_index = _new_anchor(row, last, at=at), held.cycle.index - 1
     row.save(update_fields=["interval_unit", "interval_count", "anchor_on", "anchor_index"])
-    _take_out(held, at=at)
+    holding.take_out(held, at=at)
     cycles.move(held.cycle, row)
-    return _tell(held, f"The next refill is due on {_day(held.cycle.due_on)}.", at=at)
+    what = f"The next refill is due on {holding.in_words(held.cycle.due_on)}."
+    if unit is not None:
+        consents.record(row, f"{what} Interval: {row.interval_count} × {unit}.", ip_address=ip_address, at=at)
+    return holding.tell(held, what, at=at)
+
+
+def lengthen(subscription: Subscription, *, at: datetime, ip_address: str | None = None) -> Subscription:
+    """There is plenty left: from now on it comes about half as seldom again, counted from the last day.
+
+    :raises InvalidInput: if it comes as seldom as can be. :raises AppliesFromNextRefill: once claimed.
+    """
+    unit, count = schedule.longer(subscription.interval_unit, subscription.interval_count)
+    return reschedule(subscription, unit=unit, count=count, at=at, ip_address=ip_address)
 
 
 @transaction.atomic(durable=True)
@@ -227,8 +223,8 @@ def change_card(subscription: Subscription, *, payment_method_id: str, at: datet
     A refill that waits for its owner, with everything in it, takes the new card and is tried at once.
     :raises NotFound: if the customer has no such card. :raises AppliesFromNextRefill: if it is claimed.
     """
-    held = _hold(subscription)
-    _refuse_claimed(held)
+    held = holding.hold(subscription)
+    holding.refuse_claimed(held)
     card = SavedCard.objects.filter(
         customer_id=subscription.customer_id,
         stripe_payment_method_id=payment_method_id,
@@ -237,21 +233,21 @@ def change_card(subscription: Subscription, *, payment_method_id: str, at: datet
     if card is None:
         raise NotFound("You have no such card. Save it first.", code="card_not_found")
     _give_card(held, card, at=at)
-    return _tell(held, f"From now on we charge your {card}.", at=at)
+    return holding.tell(held, f"From now on we charge your {card}.", at=at)
 
 
 @transaction.atomic(durable=True)
 def change_address(subscription: Subscription, *, address: dict[str, str], at: datetime) -> Subscription:
     """Send to another address from the coming refill on.
 
-    :raises AppliesFromNextRefill: if the coming refill is claimed or its order is fixed.
+    :raises holding.AppliesFromNextRefill: if the coming refill is claimed or its order is fixed.
     :raises shipping.NotShippedThere: if we do not ship there.
     :raises Conflict: `currency_mismatch`, if another currency is paid there.
     """
     cleaned = addresses.normalise(address)
     addresses.check(cleaned, where="address")
-    held = _hold(subscription)
-    _refuse_ordered(held)
+    held = holding.hold(subscription)
+    holding.refuse_ordered(held)
     zone = shipping.zone_for(
         country=cleaned["country"], postal_code=cleaned["postal_code"], region=cleaned["region"]
     )
@@ -259,48 +255,13 @@ def change_address(subscription: Subscription, *, address: dict[str, str], at: d
         raise Conflict(f"Refills to {zone.name} are paid in {zone.currency}.", code="currency_mismatch")
     held.subscription.shipping_address = cleaned
     held.subscription.save(update_fields=["shipping_address"])
-    _take_out(held, at=at)
-    return _tell(held, f"From the next refill on we send to {', '.join(addresses.lines(cleaned))}.", at=at)
+    holding.take_out(held, at=at)
+    return holding.tell(
+        held, f"From the next refill on we send to {', '.join(addresses.lines(cleaned))}.", at=at
+    )
 
 
-def _hold(subscription: Subscription) -> _Held:
-    """Lock a subscription with its cycle and refill, and read them again."""
-    locked = cycles.lock_subscriptions(subscription.customer_id) or []
-    mine = next((row for row in locked if row.pk == subscription.pk), None)
-    if mine is None:
-        raise SubscriptionEnded("It was cancelled; nothing is charged for it any more.")
-    open_cycles = cycles.lock_open_cycles(subscription.customer_id)
-    cycle = next(row for row in open_cycles if row.subscription_id == mine.pk)
-    refill = None
-    if cycle.refill_id is not None:
-        refill = Refill.objects.select_for_update().get(pk=cycle.refill_id)
-        cycle.refill = refill
-    return _Held(mine, cycle, refill)
-
-
-def _refuse_claimed(held: _Held) -> None:
-    refill = held.open_refill
-    if refill is not None and refill.status in {Refill.Status.CLAIMED, Refill.Status.CHARGING}:
-        raise AppliesFromNextRefill("The coming refill is being charged. Try again once it is paid.")
-
-
-def _refuse_ordered(held: _Held) -> None:
-    """An order stands as it was written: skip it or cancel, but it does not change."""
-    _refuse_claimed(held)
-    refill = held.open_refill
-    if refill is not None and refill.order is not None:
-        raise AppliesFromNextRefill("The coming refill waits for its payment. Pay it or skip it first.")
-
-
-def _take_out(held: _Held, *, at: datetime) -> None:
-    if held.open_refill is not None:
-        membership.take_out(held.open_refill, held.cycle, at=at)
-    elif held.refill is not None:
-        membership.let_go(held.cycle)
-    held.cycle.refresh_from_db(fields=["refill"])
-
-
-def _give_card(held: _Held, card: SavedCard, *, at: datetime) -> None:
+def _give_card(held: Held, card: SavedCard, *, at: datetime) -> None:
     refill, together = held.open_refill, [held.subscription]
     if refill is not None and refill.order is not None:
         of_refill = refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription")
@@ -310,14 +271,14 @@ def _give_card(held: _Held, card: SavedCard, *, at: datetime) -> None:
     if refill is None:
         return
     if refill.order is None and refill.items.count() > 1:
-        _take_out(held, at=at)
+        holding.take_out(held, at=at)
         return
     refill.card = card
     refill.save(update_fields=["card"])
     dunning.card_changed(refill, at=at)
 
 
-def _last_due(held: _Held) -> date:
+def _last_due(held: Held) -> date:
     """Return the last day that was due before the open cycle, or would have been."""
     row = held.subscription
     last = row.cycles.filter(index__lt=held.cycle.index).order_by("-index").first()
@@ -357,13 +318,3 @@ def _check_day(day: date, subscription: Subscription, *, at: datetime, field: st
 
 def _advance(subscription: Subscription, target: str, **fields: object) -> None:
     advance(subscription, field="status", table=Subscription.STATUS_STEPS, target=target, **fields)
-
-
-def _tell(held: _Held, what: str, *, at: datetime) -> Subscription:
-    letter = letters.subscription_changed(held.subscription, what=what, at=at)
-    outbox.enqueue(letter, to=held.subscription.customer.email, at=at)
-    return held.subscription
-
-
-def _day(day: date) -> str:
-    return f"{day:%d %B %Y}".lstrip("0")

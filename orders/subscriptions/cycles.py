@@ -73,7 +73,13 @@ def open_next(subscription: Subscription, *, after: BillingCycle, not_before: da
 
 
 def open_after_payment(subscription: Subscription, cycle: BillingCycle, *, at: datetime) -> BillingCycle:
-    """Open the next cycle after a payment: the first due moment at least half an interval later."""
+    """Open the next cycle after a payment: the first due moment at least half an interval later.
+
+    One that was paid long before its day leaves that day to the next cycle.
+    """
+    if cycle.due_at >= at + _half(subscription):
+        subscription.anchor_index += 1
+        subscription.save(update_fields=["anchor_index"])
     return open_next(subscription, after=cycle, not_before=at + _half(subscription))
 
 

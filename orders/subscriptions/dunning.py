@@ -86,6 +86,7 @@ def count_refusals(refill: Refill, *, at: datetime) -> bool:
 def stop(refill: Refill, *, reason: str, at: datetime) -> None:
     """Give a locked refill up: it has failed, its subscriptions pause, their owner is told."""
     advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.FAILED, next_attempt_at=None)
+    membership.free_extras(refill)
     for cycle in refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription"):
         if cycle.subscription.status == Subscription.Status.ACTIVE:
             advance(

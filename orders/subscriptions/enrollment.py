@@ -76,8 +76,9 @@ def _items(line: OrderLine, order: Order, *, at: datetime) -> Iterator[_Item]:
 def _begin(order: Order, customer: Customer, item: _Item, card: SavedCard, *, at: datetime) -> Subscription:
     subscription, created = Subscription.objects.get_or_create(
         started_by=item.line,
-        variant=item.variant,
+        started_sku=item.variant.sku,
         defaults={
+            "variant": item.variant,
             "customer": customer,
             "quantity": item.quantity,
             "interval_unit": item.line.refill_unit or "",
@@ -91,6 +92,7 @@ def _begin(order: Order, customer: Customer, item: _Item, card: SavedCard, *, at
             "shipping_method": order.shipping_method,
             "last_paid_at": at,
             "created_at": at,
+            "terms_told_at": at,
         },
     )
     if created:

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from orders.models import BillingCycle, Refill
+from catalog import inventory, pricing
+from orders.models import BillingCycle, Refill, RefillExtra, RefillItem
 from orders.subscriptions import cycles, notices, quoting
 from shop.transitions import advance
 
@@ -14,6 +15,7 @@ EDITABLE = (Status.PLANNED, Status.BACKORDERED)
 def skip_refill(refill: Refill) -> None:
     """End a locked refill that will not be charged. Its order, if it has one, is ended by a sweep."""
     advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.SKIPPED, next_attempt_at=None)
+    free_extras(refill)
 
 
 def skip_whole(refill: Refill, *, at: datetime) -> None:
@@ -59,10 +61,60 @@ def requote(refill: Refill, *, at: datetime) -> None:
     notices.tell(refill, quote, charge_at=refill.next_attempt_at or at, at=at)
 
 
+def join_extras(refill: Refill, *, at: datetime) -> None:
+    """Put the one-off items that wait for the subscriptions of a locked refill into it.
+
+    What is short waits for the next parcel, and does not hold this one up; what is no longer sold is gone.
+    """
+    waiting = RefillExtra.objects.filter(
+        status=RefillExtra.Status.WAITING, refill=None, subscription__cycles__refill=refill
+    )
+    found = list(waiting.select_related("variant__product").distinct().order_by("pk"))
+    variants = [extra.variant for extra in found]
+    offers = pricing.offers_for(variants, refill.currency, at) if found else {}
+    available = inventory.available_for(variants) if found else {}
+    for extra in found:
+        offer = offers.get(extra.variant_id)
+        if offer is None or not extra.variant.is_sold:
+            extra.status, extra.ended_at = RefillExtra.Status.REMOVED, at
+            extra.save(update_fields=["status", "ended_at"])
+        elif available[extra.variant_id] >= extra.quantity:
+            _put_in(refill, extra, unit_price=min(extra.unit_price, offer.amount))
+
+
+def free_extras(refill: Refill) -> None:
+    """One-off items of a refill that was not charged wait for the next one."""
+    RefillExtra.objects.filter(refill=refill, status=RefillExtra.Status.WAITING).update(refill=None)
+
+
+def finish_extras(refill: Refill, *, at: datetime) -> None:
+    """One-off items of a refill that is paid are charged, and do not come again."""
+    charged = RefillExtra.objects.filter(items__refill=refill)
+    charged.update(status=RefillExtra.Status.CHARGED, ended_at=at, refill=refill)
+
+
+def holds_charged_extras(refill: Refill) -> bool:
+    """Return whether a one-off item of a refill was charged with another one, whose money came late."""
+    return refill.items.filter(extra__status=RefillExtra.Status.CHARGED).exists()
+
+
+def _put_in(refill: Refill, extra: RefillExtra, *, unit_price: int) -> None:
+    RefillItem.objects.create(
+        refill=refill, variant=extra.variant, quantity=extra.quantity, unit_price=unit_price, extra=extra
+    )
+    extra.refill = refill
+    extra.save(update_fields=["refill"])
+
+
 def release(cycle: BillingCycle) -> None:
-    """Take a cycle and its item out of a refill that is not ordered yet, so that it may be planned again."""
+    """Take a cycle, its item and what travels with it out of a refill that is not ordered yet, so that they
+    may be planned again.
+    """
     if cycle.refill is not None:
         cycle.refill.items.filter(cycle=cycle).delete()
+        along = RefillExtra.objects.filter(refill=cycle.refill, subscription_id=cycle.subscription_id)
+        cycle.refill.items.filter(extra__in=along).delete()
+        along.update(refill=None)
     _detach(cycle)
 
 

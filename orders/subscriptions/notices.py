@@ -18,11 +18,16 @@ def tell(refill: Refill, quote: Quote, *, charge_at: datetime, at: datetime) -> 
     """
     refill.quoted_total = quote.total
     refill.quoted_at = at
+    refill.asked_at = None
     refill.notices += 1
     refill.next_attempt_at = max(charge_at, at + settings.REFILL_NOTICE_FOR)
-    letter = letters.refill_upcoming(refill, shipping=quote.shipping_amount, tax=quote.tax_total)
+    letter = letters.refill_upcoming(
+        refill, shipping=quote.shipping_amount, tax=quote.tax_total, discount=quote.discount_total
+    )
     refill.notice = outbox.enqueue(letter, to=refill.customer.email, at=at)
-    refill.save(update_fields=["quoted_total", "quoted_at", "notices", "notice", "next_attempt_at"])
+    refill.save(
+        update_fields=["quoted_total", "quoted_at", "asked_at", "notices", "notice", "next_attempt_at"]
+    )
 
 
 def lower(refill: Refill, quote: Quote, *, at: datetime) -> None:

@@ -11,8 +11,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from catalog import pricing
+from orders.emails import refill_notices as letters
 from orders.models import BillingCycle, Refill, RefillItem, Subscription
-from orders.subscriptions import cycles, guards, membership, notices, quoting, schedule
+from orders.subscriptions import breaker, cycles, guards, membership, notices, quoting, schedule, swaps
+from shop.mail import outbox
 from shop.mail.models import OutboxMessage
 from shop.transitions import advance
 
@@ -28,7 +30,7 @@ def plan(*, at: datetime, limit: int = 200) -> int:
     Two planners at once do not double anything: each customer is one transaction that locks the customer's
     subscriptions and looks again; whoever comes second leaves that customer alone.
     """
-    if not guards.may_charge():
+    if not guards.may_charge() or breaker.is_open():
         return 0
     guards.record_deployment(at=at)
     waiting = _unplanned().filter(_in_reminder_window(at)).order_by("subscription__customer_id")
@@ -44,8 +46,9 @@ def postpone_unannounced(*, at: datetime, limit: int = 200) -> int:
     # Without a card there is nothing to announce: it waits for one.
     planned = Refill.objects.filter(status=Refill.Status.PLANNED, card__isnull=False)
     due = planned.filter(next_attempt_at__lte=at)
-    late = Q(notice__isnull=True) | Q(notice__sent_at__isnull=True)
-    late |= Q(notice__sent_at__gt=at - settings.REFILL_NOTICE_FOR) | Q(next_attempt_at__lte=at - STALE_AFTER)
+    untold = Q(notice__isnull=True) | Q(notice__sent_at__isnull=True)
+    untold |= Q(notice__sent_at__gt=at - settings.REFILL_NOTICE_FOR)
+    late = (untold & Q(asked_at__isnull=True)) | Q(next_attempt_at__lte=at - STALE_AFTER)
     ids = list(due.filter(late).order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
     return sum(_postpone(refill_id, at=at) for refill_id in ids)
 
@@ -76,11 +79,24 @@ def _plan_customer(customer_id: int, *, at: datetime) -> int:
         return 0
     cycles.lock_open_cycles(customer_id)
     mine = _unplanned().filter(subscription__customer_id=customer_id)
+    _rest_what_is_not_sold(mine.filter(_in_reminder_window(at)), at=at)
     days = set(mine.filter(_in_reminder_window(at)).values_list("due_on", flat=True))
     parcels: dict[tuple, list[BillingCycle]] = defaultdict(list)
     for cycle in mine.filter(due_on__in=days).select_related("subscription__customer").order_by("pk"):
         parcels[_parcel_of(cycle)].append(cycle)
     return sum(_announce(together, at=at) for together in parcels.values())
+
+
+def _rest_what_is_not_sold(coming: QuerySet[BillingCycle], *, at: datetime) -> None:
+    """What is no longer sold rests, and its owner is offered what may take its place."""
+    gone = Q(subscription__variant__archived_at__isnull=False)
+    gone |= Q(subscription__variant__product__is_published=False)
+    rows = coming.filter(gone).select_related("subscription__customer", "subscription__variant__product")
+    for cycle in list(rows):
+        _pause([cycle], Subscription.NOT_SOLD, at=at)
+        item = cycle.subscription
+        choices = [f"{variant.product.name}, {variant.name}" for variant in swaps.choices(item)[:6]]
+        outbox.enqueue(letters.not_sold(item, choices, at=at), to=item.customer.email, at=at)
 
 
 def _parcel_of(cycle: BillingCycle) -> tuple:
@@ -90,7 +106,15 @@ def _parcel_of(cycle: BillingCycle) -> tuple:
     return (cycle.due_on, item.timezone, item.card_id, item.currency, item.shipping_method, address)
 
 
-def _announce(together: Sequence[BillingCycle], *, at: datetime) -> int:
+def together_with(cycle: BillingCycle) -> list[BillingCycle]:
+    """Return the unplanned cycles that share a parcel with an unplanned one, itself included."""
+    rows = _unplanned().filter(subscription__customer_id=cycle.subscription.customer_id, due_on=cycle.due_on)
+    found = rows.select_related("subscription__customer", "subscription__variant__product").order_by("pk")
+    return [row for row in found if _parcel_of(row) == _parcel_of(cycle)]
+
+
+def draft(together: Sequence[BillingCycle], *, at: datetime) -> tuple[Refill, list[RefillItem]]:
+    """Return a refill of cycles that share a parcel, and its items, unsaved and unquoted."""
     first = together[0].subscription
     refill = Refill(
         customer=first.customer,
@@ -102,32 +126,43 @@ def _announce(together: Sequence[BillingCycle], *, at: datetime) -> int:
         next_attempt_at=together[0].due_at,
         created_at=at,
     )
+    variants = [cycle.subscription.variant for cycle in together]
+    offers = pricing.offers_for(variants, refill.currency, at)
+    items = [
+        RefillItem(
+            refill=refill,
+            cycle=cycle,
+            variant=cycle.subscription.variant,
+            quantity=cycle.subscription.quantity,
+            unit_price=quoting.price_of(cycle.subscription, offers.get(cycle.subscription.variant_id)),
+        )
+        for cycle in together
+    ]
+    return refill, items
+
+
+def begin(together: Sequence[BillingCycle], *, at: datetime) -> Refill:
+    """Write a refill of locked cycles, with its items and what waits to come along once; not quoted yet."""
+    refill, items = draft(together, at=at)
+    refill.save()
+    RefillItem.objects.bulk_create(items)
+    for cycle in together:
+        cycle.refill = refill
+        cycle.save(update_fields=["refill"])
+    membership.join_extras(refill, at=at)
+    return refill
+
+
+def _announce(together: Sequence[BillingCycle], *, at: datetime) -> int:
     try:
         with transaction.atomic():
-            refill.save()
-            _fill(refill, together, at=at)
+            refill = begin(together, at=at)
             quote = quoting.quote(refill, at=at)
             notices.tell(refill, quote, charge_at=refill.due_at, at=at)
     except quoting.REFUSALS as refusal:
         _pause(together, refusal.detail, at=at)
         return 0
     return 1
-
-
-def _fill(refill: Refill, together: Sequence[BillingCycle], *, at: datetime) -> None:
-    variants = [cycle.subscription.variant for cycle in together]
-    offers = pricing.offers_for(variants, refill.currency, at)
-    for cycle in together:
-        item = cycle.subscription
-        RefillItem.objects.create(
-            refill=refill,
-            cycle=cycle,
-            variant=item.variant,
-            quantity=item.quantity,
-            unit_price=quoting.price_of(item, offers.get(item.variant_id)),
-        )
-        cycle.refill = refill
-        cycle.save(update_fields=["refill"])
 
 
 def _pause(together: Sequence[BillingCycle], reason: str, *, at: datetime) -> None:
@@ -163,6 +198,8 @@ def _postpone(refill_id: int, *, at: datetime) -> int:
     date = refill.next_attempt_at
     if refill.status != Refill.Status.PLANNED or date is None or date > at:
         return 0
+    if refill.asked_at is not None:
+        return _tell_anew(refill, at=at) if date <= at - STALE_AFTER else 0
     notice = refill.notice
     if notice is not None and notice.status == OutboxMessage.Status.SUPPRESSED:
         together = list(refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription"))

@@ -1,11 +1,12 @@
 """What a refill comes to. The last quote that was told is the ceiling of what is charged."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from catalog import pricing
-from orders import shipping, taxes, totals
-from orders.models import Refill, RefillItem, Subscription
+from orders import discounts, shipping, taxes, totals
+from orders.discounts import Buyer, Rule
+from orders.models import OrderDiscount, Refill, RefillItem, Subscription
 from orders.totals import PricedLine, Quote
 from shop.exceptions import Conflict
 
@@ -35,7 +36,12 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
     items = refill.items.select_related("variant__product", "cycle__subscription").prefetch_related(
         "variant__components__variant__product"
     )
-    lines = _priced(list(items), refill.currency, at=at)
+    return quote_items(refill, list(items), at=at)
+
+
+def quote_items(refill: Refill, items: Sequence[RefillItem], *, at: datetime) -> Quote:
+    """Do what `quote` does for a refill and items that need not be saved."""
+    lines = _priced(items, refill.currency, at=at)
     address = refill.shipping_address
     zone = shipping.zone_for(
         country=address["country"],
@@ -45,6 +51,10 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
     options = zone.options(weight_g=totals.weight_of(lines), items_total=totals.items_total(lines))
     if not options:
         raise NotChargeable("The parcel is too heavy for every way to ship there.")
+    # A method that is no longer offered gives way to the cheapest one; the ceiling still holds.
+    chosen = shipping.pick(options, refill.shipping_method) or min(options, key=lambda o: o.amount)
+    rules = _repeating(refill, items, at=at)
+    applied = discounts.apply(rules, lines, currency=refill.currency, shipping=chosen)
     codes = {line.variant.product.tax_code for line in lines} | {taxes.SHIPPING_TAX_CODE}
     found = totals.quote(
         lines,
@@ -53,17 +63,39 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
         tax_rates=taxes.rates_for(
             country=address["country"], region=address.get("region", ""), tax_codes=codes, on=at.date()
         ),
-        # A method that is no longer offered gives way to the cheapest one; the ceiling still holds.
-        shipping=shipping.pick(options, refill.shipping_method) or min(options, key=lambda o: o.amount),
+        shipping=chosen,
+        reductions=applied.reductions,
     )
-    if found.total < totals.minimum_charge(refill.currency):
-        raise NotChargeable("The total is under what a card can pay.")
+    if found.total:
+        _refuse_too_small(found)
+    else:
+        _refuse_unless_free(found)
     return found
 
 
-def _priced(items: Iterable[RefillItem], currency: str, *, at: datetime) -> list[PricedLine]:
-    taken = list(items)
-    offers = pricing.offers_for([item.variant for item in taken], currency, at)
+def _repeating(refill: Refill, items: Sequence[RefillItem], *, at: datetime) -> list[Rule]:
+    """Return the discounts that hold for later parcels: automatic ones, and codes that began its items."""
+    began = [item.cycle.subscription.started_by_id for item in items if item.cycle]
+    used = OrderDiscount.objects.filter(order__lines__in=began, discount__repeats=True).exclude(code="")
+    codes = list(used.order_by("code").values_list("code", flat=True).distinct())
+    buyer = Buyer(refill.customer.user_id, refill.customer.email)
+    rules, _ = discounts.find(codes, currency=refill.currency, buyer=buyer, at=at)
+    return [rule for rule in rules if rule.discount.repeats]
+
+
+def _refuse_too_small(found: Quote) -> None:
+    if found.total < totals.minimum_charge(found.currency):
+        raise NotChargeable("The total is under what a card can pay.")
+
+
+def _refuse_unless_free(found: Quote) -> None:
+    """Nothing is given away by mistake: only a discount makes a parcel free."""
+    if any(line.priced.unit_price == 0 for line in found.lines) or not found.reductions:
+        raise NotChargeable("It comes to nothing, and no discount says so.")
+
+
+def _priced(items: Sequence[RefillItem], currency: str, *, at: datetime) -> list[PricedLine]:
+    offers = pricing.offers_for([item.variant for item in items], currency, at)
     return [
         PricedLine(
             variant=item.variant,
@@ -73,7 +105,7 @@ def _priced(items: Iterable[RefillItem], currency: str, *, at: datetime) -> list
             refill_unit=item.cycle.subscription.interval_unit if item.cycle else None,
             refill_count=item.cycle.subscription.interval_count if item.cycle else None,
         )
-        for item in taken
+        for item in items
     ]
 
 

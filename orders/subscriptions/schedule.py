@@ -52,6 +52,13 @@ def interval_days(unit: str, count: int) -> int:
     return DAYS_PER_UNIT[unit] * count
 
 
+def longer(unit: str, count: int) -> tuple[str, int]:
+    """Return an interval about half as long again: 4 weeks become 6, a month becomes 6 weeks."""
+    if (unit, count) == ("month", 1):
+        return "week", 6
+    return unit, count + max(1, count // 2)
+
+
 def half_interval(unit: str, count: int) -> timedelta:
     """Return half of an interval: the least time between two payments for the same item."""
     return timedelta(days=interval_days(unit, count)) / 2

@@ -21,6 +21,7 @@ STATUS_OF: list[tuple[type[ours.ShopError], int]] = [
     (ours.Forbidden, 403),
     (ours.NotFound, 404),
     (ours.Conflict, 409),
+    (ours.Stale, 412),
     (ours.Unprocessable, 422),
     (ours.TooManyRequests, 429),
     (ours.Unavailable, 503),

@@ -42,6 +42,7 @@ MEANINGS = {
     406: "Only application/json is spoken here",
     409: "Not possible now",
     410: "The session is over",
+    412: "It has changed since you looked (`If-Match`)",
     413: "The body is too large",
     415: "Send application/json",
     422: "Refused",

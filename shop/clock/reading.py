@@ -12,6 +12,8 @@ from shop.exceptions import Forbidden
 
 # A process may serve requests for this long after a move before it notices it.
 OFFSET_KEPT_S = 1.0
+# A machine whose clock differs more than this from the database's is not to be trusted with due dates.
+MOST_APART = timedelta(minutes=2)
 
 _kept: dict[str, tuple[float, timedelta]] = {}
 
@@ -21,6 +23,14 @@ def now() -> datetime:
     if not settings.CLOCK_CAN_MOVE:
         return timezone.now()
     return timezone.now() + _offset()
+
+
+def is_wrong() -> bool:
+    """Say whether this machine's clock and the database's are too far apart to charge anybody by it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        theirs: datetime = cursor.fetchone()[0]
+    return abs(timezone.now() - theirs) > MOST_APART
 
 
 def is_moved() -> bool:

@@ -228,6 +228,9 @@ DEFAULT_CURRENCY = "GBP"
 DEFAULT_COUNTRY = "GB"
 REFILL_REMINDER_DAYS = 5
 REFILL_REMINDER_DAYS_SHORT = 2
+# How often the owner of a refill is reminded of its terms, by country: California wants it once a year.
+REFILL_TERMS_EVERY_DAYS = {"US": 365, "GB": 365}
+REFILL_TERMS_EVERY_DAYS_ELSEWHERE = 365
 REFILL_NOTICE_FOR = timedelta(hours=48)
 REFILLS_ENABLED = env.bool("REFILLS_ENABLED", True)
 TERMS_VERSION = "2026-11"

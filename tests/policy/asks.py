@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from catalog.models import Variant
-from orders.models import Order
+from orders.models import Order, RefillExtra
 from orders.subscriptions import changes
 from shop.clock import reading
 from tests.policy import account_asks, world
@@ -100,6 +100,32 @@ def _paused(made: world.World) -> None:
 def _later(made: world.World) -> dict[str, str]:
     cycle = world.subscription(made).cycles.get(status="open")
     return {"next_on": (cycle.due_on + timedelta(days=3)).isoformat()}
+
+
+def _price_now(made: world.World) -> dict[str, int]:
+    row = world.subscription(made)
+    found = Caller(made, "owner").send("GET", f"subscriptions/{row.reference}/send-now").json()
+    return {"expected_total": found["total"]["amount"]}
+
+
+def _other_size(made: world.World) -> dict[str, str]:
+    row = world.subscription(made)
+    found = Caller(made, "owner").send("GET", f"subscriptions/{row.reference}/swap").json()
+    return {"sku": found["results"][0]["sku"]}
+
+
+def _item_removed(where: str) -> Ask:
+    """Take out what the owner has added to a subscription's next refill, or to one that is planned."""
+
+    def ask(caller: Caller) -> Any:
+        made = caller.world
+        row = world.refill(made) if where == "refills" else world.subscription(made)
+        body = {"sku": "FLK", "quantity": 1}
+        Caller(made, "owner").send("POST", f"{where}/{row.reference}/items", body)
+        item = RefillExtra.objects.get().reference
+        return caller.send("DELETE", f"{where}/{row.reference}/items/{item}")
+
+    return ask
 
 
 def _bundle(caller: Caller) -> Any:
@@ -212,6 +238,17 @@ ASKS: dict[str, Ask] = {
     "subscription_change_card": _subscription("/change-card", _card_id),
     "subscription_change_address": _subscription("/change-address", {"address": ADDRESS}),
     "subscription_cancel": _subscription("/cancel", {}),
+    "subscription_lengthen": _subscription("/lengthen", {}),
+    "subscription_send_now_price": _subscription("/send-now", method="GET"),
+    "subscription_send_now": _subscription("/send-now", _price_now),
+    "subscription_swap_choices": _subscription("/swap", method="GET"),
+    "subscription_swap": _subscription("/swap", _other_size),
+    "subscription_items": _subscription("/items", {"sku": "FLK", "quantity": 1}),
+    "subscription_item_remove": _item_removed("subscriptions"),
+    "refill_item_add": lambda caller: caller.send(
+        "POST", f"refills/{world.refill(caller.world).reference}/items", {"sku": "FLK", "quantity": 1}
+    ),
+    "refill_item_remove": _item_removed("refills"),
     "refill_retrieve": lambda caller: caller.send("GET", f"refills/{world.refill(caller.world).reference}"),
     **account_asks.ASKS,
 }

@@ -103,6 +103,15 @@ subscription_reschedule                    401    404   200     404      404    
 subscription_change_card                   401    404   200     404      404    404     404
 subscription_change_address                401    404   200     404      404    404     404
 subscription_cancel                        401    404   200     404      404    404     404
+subscription_lengthen                      401    404   200     404      404    404     404
+subscription_send_now_price                401    404   200     404      404    404     404
+subscription_send_now                      401    404   200     404      404    404     404
+subscription_swap_choices                  401    404   200     404      404    404     404
+subscription_swap                          401    404   200     404      404    404     404
+subscription_items                         401    404   200     404      404    404     404
+subscription_item_remove                   401    404   200     404      404    404     404
+refill_item_add                            401    404   200     404      404    404     404
+refill_item_remove                         401    404   200     404      404    404     404
 refill_retrieve                            401    404   200     404      404    404     404
 
 auth_session                               401    200   200     200      200    200     200

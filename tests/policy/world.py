@@ -100,6 +100,7 @@ def _user(email: str, person: str) -> User:
 
 def _goods(world: World) -> None:
     variant = make_variant(sku="FLK", stock=500, product__slug="flakes")
+    make_variant(sku="FLK-L", product=variant.product, stock=50)
     make_bundle([(variant, 2)], sku="SET")
     publish(make_article(at=world.at), at=world.at)
 

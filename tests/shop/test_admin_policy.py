@@ -63,6 +63,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.ReconciliationDifference": ("", "", "", "v", "v"),
     "orders.ReconciliationRun": ("", "", "", "v", "v"),
     "orders.Refill": ("", "v", "", "v", "v"),
+    "orders.RefillBreaker": ("", "", "", "v", "v"),
     "orders.Return": ("v", "v", "", "v", "v"),
     "orders.SavedCard": ("", "v", "", "v", "v"),
     "orders.SellerIdentity": ("", "", "", "vacd", "vacd"),
@@ -167,6 +168,7 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
         "pay_back": {_S, _M},
     },
     "orders.Withdrawal": _each(("match_order", "close", "cancel_order", "open_return"), {_S, _M}),
+    "orders.RefillBreaker": _each(("go_on",), {_M}),
     "orders.Subscription": _each(("pause", "resume", "skip", "cancel"), {_S, _M}),
     "orders.WebhookEvent": {"work_off_again": {_M}},
 }

@@ -62,8 +62,10 @@ def test_orders_ask_for_their_token_and_carts_for_nothing(document: dict[str, An
 
 
 def test_what_moves_money_takes_an_idempotency_key(document: dict[str, Any]) -> None:
-    for name in ("cart_checkout", "order_payment", "order_cancel", "order_reorder", "subscription_skip"):
+    for name in ("cart_checkout", "order_payment", "order_cancel", "order_reorder"):
         assert headers(operation(document, name)) == ["Idempotency-Key"], name
+    for name in ("subscription_skip", "subscription_send_now", "refill_item_add"):
+        assert headers(operation(document, name)) == ["Idempotency-Key", "If-Match"], name
     for name in ("order_retrieve", "cart_create"):
         assert headers(operation(document, name)) == []
 

@@ -118,6 +118,12 @@ def test_a_repeated_request_skips_once(routine: Routine, ada: User, signed_in: C
         ("reschedule", {"interval": {"unit": "year", "count": 1}}, "interval"),
         ("reschedule", {"interval": {"unit": "day", "count": 1}}, "interval"),
         ("change-card", {}, "card"),
+        ("send-now", {}, "expected_total"),
+        ("send-now", {"expected_total": -1}, "expected_total"),
+        ("swap", {"sku": "NOPE"}, "sku"),
+        ("items", {"sku": "NOPE", "quantity": 1}, "sku"),
+        ("items", {"sku": "NOPE", "quantity": 0}, "quantity"),
+        ("items", {"sku": "NOPE", "quantity": 1, "price": 1}, "price"),
         ("cancel", {"reason": 7}, "reason"),
     ],
 )
@@ -160,3 +166,77 @@ def test_the_list_costs_the_same_however_long_it_is(
     assert page["next"]
     assert signed_in.get("/api/v1/subscriptions?status=paused").json()["results"] == []
     assert signed_in.get("/api/v1/subscriptions?colour=blue").status_code == 400
+
+
+def test_send_now_takes_the_total_that_was_shown(routine: Routine, ada: User, signed_in: Client) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4), user=ada)
+    base = f"subscriptions/{subscription.reference}/send-now"
+    total = signed_in.get(f"/api/v1/{base}").json()["total"]["amount"]
+
+    wrong = post(signed_in, base, {"expected_total": total - 1})
+    sent = post(signed_in, base, {"expected_total": total})
+
+    assert (wrong.status_code, wrong.json()["code"]) == (409, "price_changed")
+    assert wrong.json()["total"] == {"amount": total, "currency": "GBP"}
+    assert sent.status_code == 200
+    refill = Refill.objects.get()
+    assert (refill.quoted_total, sent.json()["next"]["refill"]) == (total, refill.reference)
+
+
+def test_whoever_has_seen_an_earlier_state_changes_nothing(
+    routine: Routine, ada: User, signed_in: Client
+) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4), user=ada)
+    base = f"subscriptions/{subscription.reference}"
+    seen = signed_in.get(f"/api/v1/{base}")["ETag"]
+
+    first = post(signed_in, f"{base}/change-quantity", {"quantity": 2}, **{"If-Match": seen})
+    second = post(signed_in, f"{base}/change-quantity", {"quantity": 3}, **{"If-Match": seen})
+
+    assert (first.status_code, second.status_code, second.json()["code"]) == (200, 412, "stale")
+    assert first["ETag"] != seen
+    subscription.refresh_from_db()
+    assert subscription.quantity == 2
+    newest = {"If-Match": f'"other", {first["ETag"]}'}
+    assert post(signed_in, f"{base}/change-quantity", {"quantity": 3}, **newest).status_code == 200
+    assert post(signed_in, f"{base}/change-quantity", {"quantity": 4}, **{"If-Match": "*"}).status_code == 200
+    weak = {"If-Match": f"W/{signed_in.get(f'/api/v1/{base}')['ETag']}"}
+    assert post(signed_in, f"{base}/skip", **weak).status_code == 412
+
+
+def test_one_off_items_are_added_and_removed_by_parcel_and_by_subscription(
+    routine: Routine, ada: User, signed_in: Client
+) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4), user=ada)
+    oil, spare = make_variant(), make_variant()
+    base = f"subscriptions/{subscription.reference}"
+    waits = post(signed_in, f"{base}/items", {"sku": oil.sku, "quantity": 1}).json()["items"]
+    refill = routine.remind(cycle_of(subscription).due_at - days(5))
+    parcel = f"refills/{refill.reference}"
+    seen = signed_in.get(f"/api/v1/{parcel}")["ETag"]
+
+    added = post(signed_in, f"{parcel}/items", {"sku": spare.sku, "quantity": 2}, **{"If-Match": seen})
+    stale = post(signed_in, f"{parcel}/items", {"sku": spare.sku, "quantity": 2}, **{"If-Match": seen})
+    gone = signed_in.delete(f"/api/v1/{parcel}/items/{waits[0]['id']}")
+    left = signed_in.delete(f"/api/v1/{base}/items/{added.json()['items'][2]['id']}")
+
+    assert [(item["sku"], item["refill"]) for item in waits] == [(oil.sku, None)]
+    assert [item["quantity"] for item in added.json()["items"]] == [1, 1, 2]
+    assert (stale.status_code, gone.status_code, left.status_code) == (412, 200, 200)
+    assert left.json()["items"] == []
+    assert signed_in.get(f"/api/v1/{parcel}").json()["total"]["amount"] == 1125 + 395
+    assert signed_in.delete(f"/api/v1/{parcel}/items/X-NONE").status_code == 404
+
+
+def test_swap_and_lengthen_answer_with_what_is_then(routine: Routine, ada: User, signed_in: Client) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4), user=ada)
+    other = make_variant(prices={"GBP": 2000})
+    base = f"subscriptions/{subscription.reference}"
+
+    offered = signed_in.get(f"/api/v1/{base}/swap").json()["results"]
+    swapped = post(signed_in, f"{base}/swap", {"sku": other.sku}).json()
+    longer = post(signed_in, f"{base}/lengthen").json()
+
+    assert [(row["sku"], row["unit_price"]["amount"]) for row in offered] == [(other.sku, 1800)]
+    assert (swapped["sku"], swapped["unit_price"]["amount"]) == (other.sku, 1800)
+    assert (longer["interval"], longer["next"]["due_on"]) == ({"unit": "week", "count": 6}, "2027-01-04")

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from orders.models import Order, Refill, Subscription
-from orders.subscriptions import billing, changes
+from orders.subscriptions import billing, changes, holding
 from shop.exceptions import Conflict, InvalidInput, NotFound
 from tests.factories.catalog import make_oil, make_variant
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
@@ -99,7 +99,7 @@ def test_after_the_claim_edits_apply_from_the_next_refill(routine: Routine, stat
     ]
 
     for verb in verbs:
-        with pytest.raises(changes.AppliesFromNextRefill) as refusal:
+        with pytest.raises(holding.AppliesFromNextRefill) as refusal:
             verb()
         assert refusal.value.problem_code == "applies_from_next_refill"
 
@@ -139,7 +139,7 @@ def test_after_a_cancellation_nothing_is_charged(charged: Routine) -> None:
     assert not subscription.cycles.filter(status="open").exists()
     assert not Order.objects.filter(origin="refill").exists()
     assert len(mails("subscription_cancelled")) == 1
-    with pytest.raises(changes.SubscriptionEnded):
+    with pytest.raises(holding.SubscriptionEnded):
         changes.skip(subscription, at=due_at)
 
 

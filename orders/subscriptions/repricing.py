@@ -1,0 +1,130 @@
+"""Dearer refills: staff decide, each owner is told, the price moves only if the notice was sent in time.
+
+Source: California's Automatic Renewal Law (notice of a rise 7 to 30 days ahead); built once, for everybody.
+"""
+
+import logging
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from catalog.models import Variant
+from orders.emails import refill_notices as letters
+from orders.models import PriceRise, Subscription
+from orders.subscriptions import cycles
+from shop.exceptions import InvalidInput
+from shop.mail import outbox
+
+logger = logging.getLogger(__name__)
+
+Status = PriceRise.Status
+EARLIEST = timedelta(days=7)
+LATEST = timedelta(days=30)
+
+
+@transaction.atomic(durable=True)
+def reprice(
+    variant: Variant,
+    *,
+    currency: str,
+    unit_price: int,
+    applies_at: datetime,
+    actor: Any,
+    at: datetime,
+    countries: Collection[str] = (),
+) -> int:
+    """Decide what a variant costs in refills; return how many owners are going to be told of a rise.
+
+    `unit_price` in minor units. With `countries` only refills that are sent there. What pays more today pays
+    less at once; a rise that was announced earlier is withdrawn.
+    :raises InvalidInput: if it would apply sooner than 7 or later than 30 days from now.
+    """
+    if not at + EARLIEST <= applies_at <= at + LATEST:
+        raise InvalidInput("Choose a day 7 to 30 days ahead.", fields={"applies_at": ["7 to 30 days ahead."]})
+    rows = Subscription.objects.filter(variant=variant, currency=currency)
+    rows = rows.exclude(status=Subscription.Status.CANCELLED)
+    if countries:
+        rows = rows.filter(shipping_address__country__in=sorted(countries))
+    found = list(rows.select_for_update(of=("self",)).order_by("pk"))
+    withdraw([row.pk for row in found], at=at)
+    dearer = [row for row in found if row.unit_price < unit_price]
+    rows.filter(pk__in=[row.pk for row in found if row.unit_price > unit_price]).update(unit_price=unit_price)
+    PriceRise.objects.bulk_create(
+        PriceRise(
+            subscription=row,
+            old_price=row.unit_price,
+            new_price=unit_price,
+            applies_at=applies_at,
+            decided_by=actor,
+            decided_at=at,
+        )
+        for row in dearer
+    )
+    return len(dearer)
+
+
+def withdraw(subscription_ids: Collection[int], *, at: datetime) -> None:
+    """Take back rises that were announced for locked subscriptions."""
+    open_ones = PriceRise.objects.filter(subscription__in=subscription_ids, status=Status.ANNOUNCED)
+    open_ones.update(status=Status.WITHDRAWN, ended_at=at)
+
+
+def tell(*, at: datetime, limit: int = 200) -> int:
+    """Write the notices of rises that have none; return how many."""
+    untold = PriceRise.objects.filter(status=Status.ANNOUNCED, notice__isnull=True)
+    ids = list(untold.order_by("pk").values_list("pk", flat=True)[:limit])
+    return sum(_in_its_turn(rise_id, _tell, at=at) for rise_id in ids)
+
+
+def apply_due(*, at: datetime, limit: int = 200) -> int:
+    """Let prices rise whose day has come and whose notice was sent 7 to 30 days ago; return how many.
+
+    One that was sent later moves the day; one that lies too far back is sent afresh.
+    """
+    due = PriceRise.objects.filter(status=Status.ANNOUNCED, applies_at__lte=at, notice__sent_at__isnull=False)
+    ids = list(due.order_by("applies_at", "pk").values_list("pk", flat=True)[:limit])
+    return sum(_in_its_turn(rise_id, _apply, at=at) for rise_id in ids)
+
+
+@transaction.atomic(durable=True)
+def _in_its_turn(rise_id: int, step: Any, *, at: datetime) -> int:
+    """Do a step with a rise under the lock of its subscription, if it is still announced."""
+    owner = PriceRise.objects.values_list("subscription__customer_id", flat=True).get(pk=rise_id)
+    locked = {row.pk: row for row in cycles.lock_subscriptions(owner) or []}
+    rise = PriceRise.objects.select_for_update(of=("self",)).select_related("notice").get(pk=rise_id)
+    if rise.status != Status.ANNOUNCED:
+        return 0
+    if rise.subscription_id not in locked:
+        withdraw([rise.subscription_id], at=at)
+        return 0
+    rise.subscription = locked[rise.subscription_id]
+    return int(step(rise, at=at))
+
+
+def _tell(rise: PriceRise, *, at: datetime) -> bool:
+    rise.applies_at = max(rise.applies_at, at + EARLIEST)
+    rise.notices += 1
+    rise.notice = outbox.enqueue(letters.price_rise(rise), to=rise.subscription.customer.email, at=at)
+    rise.save(update_fields=["applies_at", "notices", "notice"])
+    return True
+
+
+def _apply(rise: PriceRise, *, at: datetime) -> bool:
+    sent_at = rise.notice.sent_at if rise.notice is not None else None
+    if sent_at is None:
+        return False
+    if sent_at < at - LATEST:
+        _tell(rise, at=at)
+        return False
+    if sent_at > at - EARLIEST:
+        rise.applies_at = sent_at + EARLIEST
+        rise.save(update_fields=["applies_at"])
+        return False
+    rise.subscription.unit_price = rise.new_price
+    rise.subscription.save(update_fields=["unit_price"])
+    rise.status, rise.ended_at = Status.APPLIED, at
+    rise.save(update_fields=["status", "ended_at"])
+    logger.info("%s costs %s from now on", rise.subscription, rise.new_price)
+    return True
