@@ -48,6 +48,7 @@ def test_there_are_fifteen_hundred_and_every_operation_has_some(
 ) -> None:
     made = {name: len(list(spoil(good_request(world, name)[1], templates[name]))) for name in OPERATIONS}
 
+    print(f"{sum(made.values())} malformed requests to {len(made)} operations")
     assert min(made.values()) >= 15
     assert sum(made.values()) >= 1500, made
 
