@@ -55,6 +55,13 @@ bench-inventory: ## measure reserve and release beside the bare statements; exit
 bench-orders: ## find orders in the admin among a million; exit 1 over 200 ms (ARGS="--orders 100000")
 	@exec $(DEVSTACK) bench-orders $(ARGS)
 
+bench-claims: ## time the copy checker; exit 1 over 50 ms for an article or 100 ms for a line of 100 kB
+	@exec $(DEVSTACK) python -m tests.bench.claims
+
+fuzz-api: FUZZ ?= 100
+fuzz-api: ## try every operation against the OpenAPI document, and with malformed requests (FUZZ=100 each)
+	@FUZZ_EXAMPLES=$(FUZZ) exec $(DEVSTACK) test tests/policy -k "document_is_kept or malformed" -s
+
 race-stock: RUNS = 2000
 race-stock: ## race for last units on real connections (RUNS=2000)
 	@STOCK_RACES=$(RUNS) exec $(DEVSTACK) test tests/catalog/test_last_units.py

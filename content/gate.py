@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from content import pictures
 from content import words as wording
 from content.models import MAX_TAKEAWAYS, MIN_TAKEAWAYS, Article, Reviewer, Revision
 from content.words import FieldFinding
@@ -42,6 +43,7 @@ def lacks(article: Article, revision: Revision) -> list[Lack]:
     return [
         *_unfinished(revision),
         *_open_blocks(revision),
+        *_pictures(article),
         *_sign_off(article, revision),
         *(_health(revision) if revision.content["is_health_topic"] else ()),
     ]
@@ -93,6 +95,12 @@ def _unfinished(revision: Revision) -> Iterator[Lack]:
 def _open_blocks(revision: Revision) -> Iterator[Lack]:
     for item in open_blocks(revision):
         yield Lack("block", f"{item.finding.rule} blocks “{item.finding.sentence}” ({item.field}).")
+
+
+def _pictures(article: Article) -> Iterator[Lack]:
+    for alt in article.images.values_list("alt", flat=True):
+        for finding in pictures.refused_words(alt):
+            yield Lack("picture", f"{finding.rule} stops “{alt}”, which a picture says of itself.")
 
 
 def _sign_off(article: Article, revision: Revision) -> Iterator[Lack]:

@@ -1,6 +1,7 @@
 """Addresses of articles, and signed links to those that nobody else may read yet."""
 
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import signing
@@ -12,6 +13,7 @@ from shop.exceptions import NotFound
 PREVIEW_SALT = "content.preview"
 PREVIEW_LASTS = timedelta(days=14)
 ARTICLES_PATH = "/articles"
+FEED_PATH = f"{ARTICLES_PATH}/feed.atom"
 
 
 class PreviewGone(NotFound):
@@ -29,6 +31,12 @@ def article_path(slug: str) -> str:
 def absolute(path: str) -> str:
     """Return a path of this site as a full address."""
     return f"{settings.BASE_URL}{path}"
+
+
+def lasting_id(article: Article) -> str:
+    """Return a name for an article that outlives its address. Source: RFC 4151."""
+    host = urlsplit(settings.BASE_URL).hostname
+    return f"tag:{host},{article.created_at:%Y-%m-%d}:article-{article.pk}"
 
 
 def preview_path(article: Article, *, at: datetime | None = None) -> str:

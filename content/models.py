@@ -2,9 +2,13 @@
 
 from calendar import monthrange
 from datetime import date, datetime
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -12,8 +16,11 @@ from django_prose_editor.fields import ProseEditorField
 
 from catalog.models import Product
 from content import markup
+from shop.images.models import Picture
 
 MIN_TAKEAWAYS, MAX_TAKEAWAYS = 3, 6
+# With its tags: some twenty thousand words. What PostgreSQL indexes of one row is limited too.
+MAX_BODY = 150_000
 
 
 def validate_takeaways(value: Any) -> None:
@@ -145,6 +152,18 @@ class Article(models.Model):
     review_interval_months = models.PositiveSmallIntegerField(default=12)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    # What search looks at; PostgreSQL passes over the tags of the body.
+    search = models.GeneratedField(
+        expression=reduce(
+            add,
+            (
+                SearchVector(name, weight=weight, config="english")
+                for name, weight in (("title", "A"), ("summary", "B"), ("body", "D"))
+            ),
+        ),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
 
     objects = ArticleQuerySet.as_manager()
 
@@ -166,6 +185,14 @@ class Article(models.Model):
                 fields=["-published_at", "-id"], condition=Q(status="published"), name="content_article_live"
             ),
             models.Index(fields=["publish_at"], condition=Q(status="scheduled"), name="content_article_due"),
+            GinIndex(fields=["search"], name="content_article_search", fastupdate=False),
+            # For words that are spelt wrongly.
+            GinIndex(
+                fields=["title", "summary"],
+                opclasses=["gin_trgm_ops", "gin_trgm_ops"],
+                name="content_article_alike",
+                fastupdate=False,
+            ),
         ]
 
     def __str__(self) -> str:
@@ -224,6 +251,17 @@ class ArticleProduct(models.Model):
     def clean(self) -> None:
         if self.variant_id and self.variant.product_id != self.product_id:
             raise ValidationError({"variant": "This is a size of another product."})
+
+
+class ArticleImage(Picture):
+    """A picture of an article; the first by position stands above its words and in lists."""
+
+    article = models.ForeignKey(Article, on_delete=models.PROTECT, related_name="images")
+
+    class Meta(Picture.Meta):
+        db_table = "content_article_image"
+        verbose_name = "article picture"
+        indexes = [models.Index(fields=["article", "position"], name="content_article_image_order")]
 
 
 class Revision(models.Model):

@@ -7,7 +7,7 @@ edit of a published one waits as a newer revision until it, too, is signed off a
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.db import transaction
 from catalog import cautions
 from content import gate
 from content import words as wording
-from content.models import Article, ClaimOverride, FormerSlug, Reviewer, Revision, Step
+from content.models import MAX_BODY, Article, ClaimOverride, FormerSlug, Reviewer, Revision, Step
 from shop.exceptions import Conflict, Forbidden, InvalidInput
 from shop.transitions import advance
 
@@ -102,10 +102,20 @@ def send_back(article: Article, *, note: str, by: Any = None, at: datetime) -> N
 
 
 @transaction.atomic(durable=True)
-def sign_off(revision: Revision, *, reviewer: Reviewer, note: str = "", by: Any = None, at: datetime) -> None:
-    """Record that a reviewer read these words, with every review finding in them, and stands by them.
+def sign_off(
+    revision: Revision,
+    *,
+    reviewer: Reviewer,
+    accepted: Iterable[tuple[str, str]],
+    note: str = "",
+    by: Any = None,
+    at: datetime,
+) -> None:
+    """Record that a reviewer read these words and stands by them, review finding by review finding.
 
-    :raises SignOffRefused: if the reviewer is the author, or the words are not the newest.
+    `accepted` names the rule and the sentence of each one that the reviewer has looked at and lets stand.
+    :raises SignOffRefused: if the reviewer is the author, the words are not the newest, or a review finding
+        is not among the accepted ones.
     """
     article = _locked(revision.article)
     newest = wording.newest(article)
@@ -113,11 +123,15 @@ def sign_off(revision: Revision, *, reviewer: Reviewer, note: str = "", by: Any 
         raise SignOffRefused("There is a newer revision: sign off that one.", code="stale_revision")
     if gate.is_author(reviewer, article, newest):
         raise SignOffRefused("The reviewer is the author.", code="reviewer_is_author")
-    found = wording.findings(newest.content)
+    signed = wording.review_keys(newest.content)
+    known = set(accepted)
+    left = [f"{rule}: {sentence}" for rule, sentence in signed if (rule, sentence) not in known]
+    if left:
+        raise SignOffRefused(f"Not every finding was accepted: {' '.join(left)}", code="findings_left")
     newest.signed_off_by = reviewer
     newest.signed_off_at = at
     newest.sign_off_note = note
-    newest.signed_findings = [list(item.key) for item in found if item.finding.severity == "review"]
+    newest.signed_findings = [list(key) for key in signed]
     newest.save(update_fields=["signed_off_by", "signed_off_at", "sign_off_note", "signed_findings"])
     _log(article, "signed off", revision=newest, by=by, note=note, at=at)
 
@@ -135,6 +149,8 @@ def override_claim(
     if not reason.strip():
         raise OverrideRefused("An override needs a reason.", code="reason_missing")
     article = _locked(revision.article)
+    if wording.newest(article).pk != revision.pk:
+        raise OverrideRefused("There is a newer revision: look at that one.", code="stale_revision")
     if (rule, sentence) not in {item.key for item in gate.open_blocks(revision)}:
         raise OverrideRefused("No open block finding of that rule in that sentence.", code="no_such_finding")
     ClaimOverride.objects.create(
@@ -271,6 +287,8 @@ def _add_revision(
 
 def _check(article: Article, content: wording.Words) -> None:
     """Put words on the instance and check them there; the caller saves it or throws it away."""
+    if len(content["body"]) > MAX_BODY:
+        raise InvalidInput("The article is too long.", fields={"body": [f"At most {MAX_BODY:,} characters."]})
     wording.put_on(article, content)
     try:
         article.clean_fields(exclude={"created_at", "updated_at"})

@@ -3,24 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 from django.utils.safestring import SafeString
 
 from catalog.cautions import Caution, cautions_for
-from content import links, rendering
+from content import links, pictures, rendering
 from content import words as wording
 from content.boxes import Box, boxes_for
 from content.models import Article, Citation, Topic
 from content.rendering import Heading
+from shop.images import showing
+from shop.images.showing import Shown
 
-MAX_SEARCH_WORDS = 8
 DISCLAIMER = (
     "Our flakes and sprays are cosmetics for bath and body. They are not medicines, and nothing on this page "
     "is medical advice. If something about your health worries you, ask a doctor or a pharmacist."
@@ -33,6 +32,7 @@ class Page:
 
     article: Article
     url: str
+    picture: Shown | None
     title: str
     summary: str
     html: SafeString
@@ -55,26 +55,13 @@ class Page:
 
 def live_articles(at: datetime) -> "QuerySet[Article]":
     """Return the articles that readers may see, with what a list shows of each."""
-    return Article.objects.live(at).select_related("reviewer").prefetch_related("topics")
-
-
-def matching(text: str, at: datetime) -> "QuerySet[Article]":
-    """Return the live articles that hold every word of a search, those with a fitting title first."""
-    articles = live_articles(at)
-    words = text.split()[:MAX_SEARCH_WORDS]
-    if not words:
-        return articles.none()
-    for word in words:
-        places = ("title", "summary", "body", "topics__name")
-        articles = articles.filter(
-            Exists(
-                Article.objects.filter(
-                    reduce(or_, (Q(**{f"{place}__icontains": word}) for place in places)), pk=OuterRef("pk")
-                )
-            )
-        )
-    in_title = Case(When(title__icontains=words[0], then=0), default=1)
-    return articles.order_by(in_title, "-published_at", "-pk")
+    return (
+        Article.objects.live(at)
+        .defer("body", "search")
+        .select_related("reviewer")
+        .prefetch_related("topics")
+        .annotate(pictures=pictures.riding_along())
+    )
 
 
 def find_live(slug: str, at: datetime) -> Any:
@@ -132,11 +119,16 @@ def _with_surroundings(articles: "QuerySet[Article]", at: datetime) -> "QuerySet
         )
         .order_by("title")
     )
-    return articles.select_related("reviewer").annotate(
-        topic_list=ArraySubquery(topics.values(json=JSONObject(slug="slug", name="name"))),
-        related_list=ArraySubquery(
-            related.values(json=JSONObject(slug="slug", title="title", summary="summary", type="type"))
-        ),
+    return (
+        articles.defer("search")
+        .select_related("reviewer")
+        .annotate(
+            pictures=pictures.riding_along(),
+            topic_list=ArraySubquery(topics.values(json=JSONObject(slug="slug", name="name"))),
+            related_list=ArraySubquery(
+                related.values(json=JSONObject(slug="slug", title="title", summary="summary", type="type"))
+            ),
+        )
     )
 
 
@@ -164,10 +156,12 @@ def _page(
         shop_url=links.absolute("/"),
         published_at=article.published_at,
         updated_at=article.updated_at,
+        pictures=[showing.absolute(row["renditions"][-1]["name"]) for row in article.pictures],
     )
     return Page(
         article=article,
         url=url,
+        picture=showing.first_shown(article.pictures),
         title=words["title"],
         summary=words["summary"],
         html=rendered.html,

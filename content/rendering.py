@@ -91,6 +91,7 @@ def json_ld(
     shop_url: str,
     published_at: datetime | None,
     updated_at: datetime,
+    pictures: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return schema.org's Article and BreadcrumbList. No MedicalWebPage: a seller's page is none."""
     publisher = {"@type": "Organization", "name": shop, "url": shop_url}
@@ -107,6 +108,8 @@ def json_ld(
     }
     if published_at:
         article["datePublished"] = published_at.isoformat()
+    if pictures:
+        article["image"] = list(pictures)
     if reviewer:
         article["editor"] = {"@type": "Person", "name": reviewer}
     crumbs = [(shop, shop_url), ("Articles", articles_url), (title, url)]

@@ -9,10 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.core.files.base import ContentFile
+
+from catalog import sample_pictures
 from catalog.models import Variant
 from content import publishing
 from content import words as wording
-from content.models import Article, ArticleProduct, Citation, Reviewer, Topic
+from content.models import Article, ArticleImage, ArticleProduct, Citation, Reviewer, Topic
 
 FIXTURES = Path(__file__).with_name("fixtures")
 SIGN_OFF_NOTE = "Sample sign-off by an invented reviewer, for demonstration."
@@ -35,6 +38,7 @@ def load(*, at: datetime) -> None:
         _article(entry, at)
     for entry in data["articles"]:
         _link(entry)
+        _picture(entry)
     for slug, reviewer_name in data["published"].items():
         _publish(slug, reviewer_name, at)
 
@@ -69,12 +73,26 @@ def _link(entry: Mapping[str, Any]) -> None:
             )
 
 
+def _picture(entry: Mapping[str, Any]) -> None:
+    """Give an article without a picture its own, from the drawings of the sample catalogue."""
+    article = Article.objects.get(slug=entry["slug"])
+    if article.images.exists():
+        return
+    code = entry["picture"]
+    picture = ArticleImage(article=article, alt=sample_pictures.captions()[code], position=1)
+    content = ContentFile((sample_pictures.FOLDER / f"{code}.webp").read_bytes())
+    picture.original.save(f"{code}.webp", content, save=False)
+    picture.save()
+
+
 def _publish(slug: str, reviewer_name: str, at: datetime) -> None:
     article = Article.objects.get(slug=slug)
     if article.status != Article.Status.DRAFT:
         return
     reviewer = Reviewer.objects.get(name=reviewer_name)
     publishing.submit_for_review(article, at=at)
-    publishing.sign_off(wording.newest(article), reviewer=reviewer, note=SIGN_OFF_NOTE, at=at)
+    revision = wording.newest(article)
+    accepted = wording.review_keys(revision.content)
+    publishing.sign_off(revision, reviewer=reviewer, accepted=accepted, note=SIGN_OFF_NOTE, at=at)
     publishing.approve(article, at=at)
     publishing.publish(article, at=at)

@@ -88,6 +88,12 @@ def findings(words: Mapping[str, Any]) -> list[FieldFinding]:
     return list(_findings(words))
 
 
+def review_keys(words: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a reviewer has to sign off: rule and sentence of each review finding, each once."""
+    found = (item for item in _findings(words) if item.finding.severity == "review")
+    return list(dict.fromkeys(item.key for item in found))
+
+
 def citation_marks(body: str) -> list[str]:
     """Return the keys of a body's `[key]` marks in order of first appearance."""
     return list(dict.fromkeys(CITATION_MARK.findall(TAG.sub(" ", body))))

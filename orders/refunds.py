@@ -90,10 +90,8 @@ def request_refund(
     by_part = lines is not None or with_shipping
     wanted = amount if amount is not None else (sum(shares.values()) + shipping if by_part else left)
     if not 0 < wanted <= left:
-        raise RefundTooLarge(
-            f"At most {format_money(left, payment.currency)} can be refunded.",
-            fields={"amount": ["Between one minor unit and what is left."]},
-        )
+        words = f"At most {format_money(left, payment.currency)} can be refunded."
+        raise RefundTooLarge(words, fields={"amount": [words]})
     _check_limit(payment, wanted, actor)
     refund = StripeRefund.objects.create(
         payment=payment,

@@ -136,6 +136,11 @@ def create_customer(*, email: str, name: str, reference: str, key: str, mood: Mo
     return _call(lambda: _client(mood).v1.customers.create(params, {"idempotency_key": key})).id
 
 
+def delete_customer(customer_id: str, *, mood: Mood) -> None:
+    """Delete a customer at Stripe with their cards. What they were charged stays in its books."""
+    _call(lambda: _client(mood).v1.customers.delete(customer_id))
+
+
 def create_setup(*, stripe_customer_id: str, reference: str, key: str, mood: Mood) -> tuple[str, str]:
     """Open a SetupIntent, which saves a card where nothing is charged; return its id and client secret."""
     params: Any = {

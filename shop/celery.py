@@ -33,12 +33,15 @@ app.conf.beat_schedule = {
     "copy payouts": {"task": "orders.sync_payouts", "schedule": 21600.0},
     "release expired holds": {"task": "catalog.release_expired_holds", "schedule": 60.0},
     "draw the files of new pictures": {"task": "catalog.prepare_pictures", "schedule": 20.0},
+    "draw the files of new article pictures": {"task": "content.prepare_pictures", "schedule": 20.0},
     "tell who waits that it is back in stock": {"task": "catalog.tell_back_in_stock", "schedule": 60.0},
     "forget who waited for stock": {"task": "catalog.forget_stock_requests", "schedule": 3600.0},
     "take up imports": {"task": "catalog.sweep_imports", "schedule": 60.0},
     "take aged lots off sale": {"task": "catalog.age_out_lots", "schedule": 600.0},
     "tell staff what ran low": {"task": "catalog.watch_stock", "schedule": 600.0},
     "forget old idempotency keys": {"task": "api.purge_idempotency_keys", "schedule": 3600.0},
+    "forget the accounts that want it": {"task": "privacy.carry_out_erasures", "schedule": 600.0},
+    "let go of what is over": {"task": "privacy.sweep_retention", "schedule": 3600.0},
     "publish scheduled articles": {"task": "content.publish_due", "schedule": 30.0},
 }
 

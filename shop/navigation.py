@@ -90,6 +90,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("auth.Group", "groups"),
         ("accounts.RefundLimit", "price_check"),
         ("history.Change", "manage_history"),
+        ("privacy.Erasure", "person_remove"),
         ("orders.PaymentAttempt", "api"),
         ("orders.WebhookEvent", "webhook"),
     ),

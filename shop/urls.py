@@ -7,6 +7,7 @@ from orders.webhooks import stripe_webhook
 from shop import health
 from shop.admin import site
 
+handler400 = "shop.storefront.errors.bad_request"
 handler404 = "shop.storefront.errors.not_found"
 handler500 = "shop.storefront.errors.server_error"
 
@@ -17,6 +18,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("orders.api.urls")),
     path("", include("content.api.urls")),
     path("", include("shop.search.api")),
+    path("", include("shop.privacy.api")),
     path("", include("shop.accounts.api.urls")),
 ]
 

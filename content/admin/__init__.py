@@ -1,5 +1,5 @@
 """The articles in the admin."""
 
-from content.admin import articles, library
+from content.admin import articles, library, revisions
 
-__all__ = ["articles", "library"]
+__all__ = ["articles", "library", "revisions"]

@@ -1,40 +1,62 @@
 """Articles in the admin: the words with the checker's findings beside them, and buttons that call verbs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from django import forms
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action
 
-from content import gate, links, publishing
+from content import gate, publishing, tasks
 from content import words as wording
-from content.admin.forms import ArticleForm, NoteForm, OverrideForm, RestoreForm, ScheduleForm
-from content.models import Article, ArticleProduct, Reviewer, Revision, Step
-from shop.admin import InlineReadOnly, ShopAdmin, date_column, register, run_verb, site, time_column
-from shop.claims import checker
+from content.admin import desk, revisions
+from content.admin.forms import (
+    ArticleForm,
+    ArticlePictureForm,
+    NoteForm,
+    OverrideForm,
+    RestoreForm,
+    ScheduleForm,
+    SignOffForm,
+)
+from content.models import Article, ArticleImage, ArticleProduct, Reviewer, Revision, Step
+from content.publishing import SignOffRefused
+from shop.admin import InlineReadOnly, Question, ShopAdmin, act, badges, date_column, register, time_column
 from shop.clock.reading import now
+from shop.images.admin import PictureFormSet, PictureInline
 
 Status = Article.Status
 
 # Which buttons an article shows, by its state. What is missing for one is said when it is pressed.
 BUTTONS: Mapping[str, frozenset[str]] = {
-    Status.DRAFT: frozenset({"submit", "sign_off", "archive", "override", "restore"}),
-    Status.IN_REVIEW: frozenset({"sign_off", "approve", "send_back", "override", "restore"}),
-    Status.APPROVED: frozenset({"publish", "schedule", "send_back", "restore"}),
-    Status.SCHEDULED: frozenset({"publish", "send_back", "restore"}),
-    Status.PUBLISHED: frozenset({"sign_off", "publish", "archive", "override", "restore"}),
-    Status.ARCHIVED: frozenset({"reopen"}),
+    Status.DRAFT: frozenset({"submit", "sign_off", "archive", "override", "restore", "compare"}),
+    Status.IN_REVIEW: frozenset({"sign_off", "approve", "send_back", "override", "restore", "compare"}),
+    Status.APPROVED: frozenset({"publish", "schedule", "send_back", "restore", "compare"}),
+    Status.SCHEDULED: frozenset({"publish", "send_back", "restore", "compare"}),
+    Status.PUBLISHED: frozenset({"sign_off", "publish", "archive", "override", "restore", "compare"}),
+    Status.ARCHIVED: frozenset({"reopen", "compare"}),
 }
+COLOURS: Mapping[str, str] = {
+    Status.DRAFT: "info",
+    Status.IN_REVIEW: "warning",
+    Status.APPROVED: "warning",
+    Status.SCHEDULED: "warning",
+    Status.PUBLISHED: "success",
+    Status.ARCHIVED: "danger",
+}
+
+
+class ArticlePictures(PictureFormSet):
+    task = tasks.prepare_pictures
+
+
+class ArticleImageInline(PictureInline):
+    model = ArticleImage
+    form = ArticlePictureForm
+    formset = ArticlePictures
 
 
 class ProductInline(TabularInline):
@@ -65,47 +87,30 @@ class StepInline(InlineReadOnly):
 @register(Article)
 class ArticleAdmin(ShopAdmin):
     form = ArticleForm
-    list_display = (
-        "title",
-        "type",
-        "status",
-        "reviewer",
-        "published",
-        "last_reviewed",
-        "review_due",
-    )
+    list_display = ("title", "type", "state", "reviewer", "published", "last_reviewed", "review_due")
     list_filter = ("status", "type", "is_health_topic", "topics")
     list_select_related = ("reviewer",)
     search_fields = ("title", "slug")
+    # Only while it is empty: an address that readers know changes by hand alone.
+    prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("title",)}
     autocomplete_fields = ("topics", "related_articles", "author_user")
-    inlines = (ProductInline, RevisionInline, StepInline)
-    readonly_fields = ("findings", "missing", "state", "preview")
+    inlines = (ArticleImageInline, ProductInline, RevisionInline, StepInline)
+    readonly_fields = ("progress", "findings")
     fieldsets = (
-        (None, {"fields": ("state", "preview", "missing", "findings")}),
+        (None, {"fields": ("progress",)}),
         ("Words", {"fields": ("title", "slug", "summary", "body", "takeaways")}),
+        ("What the copy checker found in the saved words", {"fields": ("findings",)}),
         ("Health", {"fields": ("is_health_topic", "sources", "cautions")}),
         ("About it", {"fields": ("type", "author", "author_user", "topics", "related_articles")}),
         ("Review", {"fields": ("review_interval_months",)}),
     )
     actions_detail = (
-        *("submit", "sign_off", "approve", "publish", "schedule", "send_back", "archive", "reopen"),
-        *("override", "restore"),
+        *("submit", "sign_off", "approve", "publish", "schedule", "send_back", "compare"),
+        *("restore", "override", "archive", "reopen"),
     )
     published = time_column("published_at", "published")
     last_reviewed = date_column("last_reviewed_on", "last reviewed")
     review_due = date_column("review_due_on", "review due")
-    questions: ClassVar[Mapping[str, str]] = {
-        "submit": "Hand this article to review?",
-        "sign_off": "You have read these words, with every finding below, and stand by them?",
-        "approve": "Approve it for publishing?",
-        "publish": "Show the newest words to readers from now on?",
-        "schedule": "When is it to go live?",
-        "send_back": "Give it back to its author?",
-        "archive": "Take it away from readers?",
-        "reopen": "Make it a draft again?",
-        "override": "Which blocked sentence may pass, for these words only, and why? Kept with your name.",
-        "restore": "Which words shall come back, as the newest revision?",
-    }
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # An article with a history is archived; its revisions and overrides are evidence.
@@ -138,187 +143,177 @@ class ArticleAdmin(ShopAdmin):
 
     # --- what stands beside the text ------------------------------------------------------------------------
 
-    def state(self, article: Article) -> str:
-        """Where it is in its life, and whether newer words wait."""
-        if not article.pk:
-            return "new"
-        shown = wording.of_article(article)
-        waits = article.status == Status.PUBLISHED and wording.newest(article).content != shown
-        return f"{article.get_status_display()}{', newer words wait for publishing' if waits else ''}"
+    def state(self, article: Article) -> SafeString:
+        """Where it is in its life."""
+        return badges((article.get_status_display(), COLOURS[article.status]))
 
-    def preview(self, article: Article) -> SafeString | str:
-        """A signed link to the page as it would be."""
-        if not article.pk:
-            return "–"
-        return format_html('<a href="{}" target="_blank">Preview</a>', links.preview_path(article, at=now()))
-
-    def missing(self, article: Article) -> SafeString | str:
-        """What publishing still needs."""
-        if not article.pk:
-            return "–"
-        lacks = gate.lacks(article, wording.newest(article))
-        if not lacks:
-            return "Nothing is missing."
-        return format_html(
-            "<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((lack.detail,) for lack in lacks))
-        )
+    def progress(self, article: Article) -> SafeString | str:
+        """Where it is, what comes next and what publishing still needs."""
+        return desk.panel(article) if article.pk else "Save it first: then its next step is shown here."
 
     def findings(self, article: Article) -> SafeString | str:
         """What the copy checker finds in the newest words."""
-        if not article.pk:
-            return "–"
-        revision = wording.newest(article)
-        open_keys = {item.key for item in (*gate.unsigned(revision), *gate.open_blocks(revision))}
-        found = [_shown(item, item.key in open_keys) for item in wording.findings(revision.content)]
-        context = {"found": found, "version": checker.rules_version()}
-        return render_to_string("content/admin/findings.html", context)
+        return desk.findings(article) if article.pk else "Save it first: the rules read what is saved."
 
     # --- buttons --------------------------------------------------------------------------------------------
 
     @action(description="Submit for review", permissions=["content.change_article"])
     def submit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
-        return self._ask(
-            request,
-            article,
-            "submit",
-            lambda form: publishing.submit_for_review(article, by=request.user, at=now()),
-        )
+        question = Question("Submit for review", "Hand this article to review?", "Submit for review")
+
+        def verb(data: dict[str, Any]) -> str:
+            publishing.submit_for_review(article, by=request.user, at=now())
+            return "It is in review."
+
+        return act(self, request, article, question, verb)
 
     @action(description="Sign off", permissions=["content.change_article"])
     def sign_off(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
-        reviewer = Reviewer.objects.filter(user__isnull=False, user=request.user.pk or 0).first()
-        if reviewer is None:
-            messages.error(request, "Only a reviewer signs off, and your account belongs to none.")
-            return redirect(_page_of(article))
+        revision = wording.newest(article)
+        form = SignOffForm(request.POST or None, revision=revision)
+        question = Question(
+            "Sign off",
+            "You have read these words and stand by them? Tick each sentence that may stand as it is. "
+            "Your name is kept with these words, and an edit voids it.",
+            "Sign off these words",
+        )
 
-        def verb(form: Any) -> None:
+        def verb(data: dict[str, Any]) -> str:
             publishing.sign_off(
-                wording.newest(article),
-                reviewer=reviewer,
-                note=form.cleaned_data["note"],
+                _as_asked(article, data),
+                reviewer=_reviewer(request),
+                accepted=form.accepted(),
+                note=data["note"],
                 by=request.user,
                 at=now(),
             )
+            return "Signed off, for exactly these words."
 
-        return self._ask(request, article, "sign_off", verb, form=NoteForm(request.POST or None))
+        return act(self, request, article, question, verb, form=form)
 
     @action(description="Approve", permissions=["content.publish_article"])
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
-        return self._ask(
-            request, article, "approve", lambda form: publishing.approve(article, by=request.user, at=now())
-        )
+
+        def verb(data: dict[str, Any]) -> str:
+            publishing.approve(article, by=request.user, at=now())
+            return "Approved: it can be published or scheduled."
+
+        question = Question("Approve", "Approve it for publishing?", "Approve")
+        return act(self, request, article, question, verb)
 
     @action(description="Publish", permissions=["content.publish_article"])
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
-        return self._ask(
-            request, article, "publish", lambda form: publishing.publish(article, by=request.user, at=now())
-        )
+
+        def verb(data: dict[str, Any]) -> str:
+            publishing.publish(article, by=request.user, at=now())
+            return "Readers see these words now."
+
+        question = Question("Publish", "Show the newest words to readers from now on?", "Publish")
+        return act(self, request, article, question, verb)
 
     @action(description="Schedule", permissions=["content.publish_article"])
     def schedule(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
 
-        def verb(form: Any) -> None:
-            moment = form.cleaned_data["publish_at"]
-            publishing.schedule(article, publish_at=moment, by=request.user, at=now())
+        def verb(data: dict[str, Any]) -> str:
+            publishing.schedule(article, publish_at=data["publish_at"], by=request.user, at=now())
+            return "It goes live by itself at that time."
 
-        return self._ask(request, article, "schedule", verb, form=ScheduleForm(request.POST or None))
+        question = Question("Schedule", "When is it to go live?", "Schedule")
+        return act(self, request, article, question, verb, form=ScheduleForm(request.POST or None))
 
     @action(description="Send back", permissions=["content.change_article"])
     def send_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
 
-        def verb(form: Any) -> None:
-            publishing.send_back(article, note=form.cleaned_data["note"], by=request.user, at=now())
+        def verb(data: dict[str, Any]) -> str:
+            publishing.send_back(article, note=data["note"], by=request.user, at=now())
+            return "It is a draft again."
 
-        return self._ask(request, article, "send_back", verb, form=NoteForm(request.POST or None))
+        question = Question("Send back", "Give it back to its author?", "Send back")
+        return act(self, request, article, question, verb, form=NoteForm(request.POST or None))
 
     @action(description="Archive", permissions=["content.publish_article"])
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
-        return self._ask(
-            request, article, "archive", lambda form: publishing.archive(article, by=request.user, at=now())
-        )
+
+        def verb(data: dict[str, Any]) -> str:
+            publishing.archive(article, by=request.user, at=now())
+            return "Readers do not see it any more."
+
+        question = Question("Archive", "Take it away from readers?", "Archive", is_dangerous=True)
+        return act(self, request, article, question, verb)
 
     @action(description="Reopen", permissions=["content.change_article"])
     def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
-        return self._ask(
-            request, article, "reopen", lambda form: publishing.reopen(article, by=request.user, at=now())
-        )
+
+        def verb(data: dict[str, Any]) -> str:
+            publishing.reopen(article, by=request.user, at=now())
+            return "It is a draft again."
+
+        return act(self, request, article, Question("Reopen", "Make it a draft again?", "Reopen"), verb)
 
     @action(description="Override a rule", permissions=["content.override_claims"])
     def override(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
         revision = wording.newest(article)
+        form = OverrideForm(request.POST or None, revision=revision, found=gate.open_blocks(revision))
+        question = Question(
+            "Override a rule",
+            "Which blocked sentence may pass, for these words only, and why? Kept for good, with your name.",
+            "Let it pass",
+            is_dangerous=True,
+        )
 
-        def verb(form: Any) -> None:
+        def verb(data: dict[str, Any]) -> str:
             rule, sentence = form.key()
-            reason = form.cleaned_data["reason"]
             publishing.override_claim(
-                revision, rule=rule, sentence=sentence, reason=reason, by=request.user, at=now()
+                _as_asked(article, data),
+                rule=rule,
+                sentence=sentence,
+                reason=data["reason"],
+                by=request.user,
+                at=now(),
             )
+            return "That sentence may pass, for these words only."
 
-        form = OverrideForm(request.POST or None, found=gate.open_blocks(revision))
-        return self._ask(request, article, "override", verb, form=form)
+        return act(self, request, article, question, verb, form=form)
 
     @action(description="Restore words", permissions=["content.change_article"])
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
         article = _article(object_id)
+        form = RestoreForm(request.POST or None, article=article, initial=request.GET.dict())
 
-        def verb(form: Any) -> None:
-            chosen = form.cleaned_data["revision"]
-            publishing.restore(article, revision=chosen, by=request.user, at=now())
+        def verb(data: dict[str, Any]) -> str:
+            publishing.restore(article, revision=data["revision"], by=request.user, at=now())
+            return "These words are the newest revision now."
 
-        return self._ask(
-            request, article, "restore", verb, form=RestoreForm(request.POST or None, article=article)
+        question = Question(
+            "Restore words", "Which words shall come back, as the newest revision?", "Restore"
         )
+        return act(self, request, article, question, verb, form=form)
 
-    def _ask(
-        self,
-        request: HttpRequest,
-        article: Article,
-        name: str,
-        verb: Callable[[Any], None],
-        *,
-        form: forms.Form | None = None,
-    ) -> HttpResponse:
-        """Ask first (GET), then run the verb (POST) and show the article again."""
-        back = _page_of(article)
-        if request.method == "POST" and (form is None or form.is_valid()):
-            run_verb(request, lambda: verb(form), f"Done: {name.replace('_', ' ')}.")
-            return redirect(back)
-        context = {
-            **site.each_context(request),
-            "title": name.replace("_", " ").capitalize(),
-            "subtitle": article.title,
-            "explanation": self.questions[name],
-            "button": name.replace("_", " ").capitalize(),
-            "form": form,
-            "opts": self.opts,
-            "back": back,
-        }
-        return TemplateResponse(request, "content/admin/ask.html", context)
+    @action(description="Compare revisions", permissions=["content.view_article"])
+    def compare(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return revisions.compare_page(request, _article(object_id), self.opts)
 
 
 def _article(object_id: str) -> Article:
     return get_object_or_404(Article, pk=object_id if object_id.isdigit() else 0)
 
 
-def _page_of(article: Article) -> str:
-    return reverse("admin:content_article_change", args=[article.pk])
+def _as_asked(article: Article, data: Mapping[str, Any]) -> Revision:
+    """Return the revision that the page showed: what came after it was not read."""
+    return get_object_or_404(article.revisions, number=data["number"])
 
 
-def _shown(item: wording.FieldFinding, is_open: bool) -> dict[str, Any]:
-    finding = item.finding
-    return {
-        "field": item.field.replace("_", " "),
-        "finding": finding,
-        "state": "open" if is_open else "settled",
-        "before": finding.sentence[: finding.start],
-        "after": finding.sentence[finding.start + len(finding.match) :],
-    }
+def _reviewer(request: HttpRequest) -> Reviewer:
+    reviewer = Reviewer.objects.filter(user__isnull=False, user=request.user.pk or 0).first()
+    if reviewer is None:
+        raise SignOffRefused("Only a reviewer signs off, and your account belongs to none.")
+    return reviewer

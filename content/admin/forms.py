@@ -3,15 +3,19 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
+    UnfoldBooleanWidget,
 )
 
 from catalog import cautions
+from content import pictures
 from content import words as wording
-from content.models import Article, Citation, FormerSlug, Revision, validate_takeaways
+from content.models import MAX_BODY, Article, Citation, FormerSlug, Revision, validate_takeaways
+from shop.images.admin import PictureForm
 
 
 class ArticleForm(forms.ModelForm):
@@ -55,6 +59,12 @@ class ArticleForm(forms.ModelForm):
             raise forms.ValidationError("Another article once had that address.")
         return slug
 
+    def clean_body(self) -> str:
+        body: str = self.cleaned_data["body"]
+        if len(body) > MAX_BODY:
+            raise forms.ValidationError(f"The article is too long: at most {MAX_BODY:,} characters.")
+        return body
+
     def clean_takeaways(self) -> list[str]:
         lines = [line.strip() for line in self.cleaned_data["takeaways"].splitlines() if line.strip()]
         if lines:
@@ -73,6 +83,18 @@ class ArticleForm(forms.ModelForm):
         }
 
 
+class ArticlePictureForm(PictureForm):
+    """A picture and what it shows, which readers and search engines meet without a review."""
+
+    def clean_alt(self) -> str:
+        """Refuse an alt text that a rule stops, with what to write instead."""
+        alt: str = self.cleaned_data["alt"]
+        found = pictures.refused_words(alt)
+        if found:
+            raise forms.ValidationError([f"{item.rule}: {item.reason} {item.suggestion}" for item in found])
+        return alt
+
+
 class NoteForm(forms.Form):
     """A note that stays with the step."""
 
@@ -81,10 +103,47 @@ class NoteForm(forms.Form):
     )
 
 
-class ScheduleForm(forms.Form):
-    """When an article goes live."""
+class OfARevision(forms.Form):
+    """A form about the words that its page showed; who sends it after an edit is refused by the verb."""
 
-    publish_at = forms.SplitDateTimeField(label="Goes live at (UTC)", widget=UnfoldAdminSplitDateTimeWidget())
+    number = forms.IntegerField(widget=forms.HiddenInput())
+
+    def __init__(self, *args: Any, revision: Revision, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["number"].initial = revision.number
+
+
+class SignOffForm(OfARevision):
+    """Each review finding, to be accepted one by one, and a note."""
+
+    note = forms.CharField(
+        max_length=300, required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
+    )
+
+    def __init__(self, *args: Any, revision: Revision, **kwargs: Any) -> None:
+        super().__init__(*args, revision=revision, **kwargs)
+        self._keys = {
+            f"finding_{place}": key for place, key in enumerate(wording.review_keys(revision.content))
+        }
+        for name, (rule, sentence) in self._keys.items():
+            self.fields[name] = forms.BooleanField(
+                label=f"{rule}: “{sentence}”",
+                required=False,
+                widget=UnfoldBooleanWidget(),
+            )
+        self.order_fields([*self._keys, "note", "number"])
+
+    def accepted(self) -> list[tuple[str, str]]:
+        """Return rule and sentence of what was ticked."""
+        return [key for name, key in self._keys.items() if self.cleaned_data[name]]
+
+
+class ScheduleForm(forms.Form):
+    """When an article goes live, by the shop's clock on the wall."""
+
+    publish_at = forms.SplitDateTimeField(
+        label=f"Goes live at ({settings.SHOP_TIME_ZONE} time)", widget=UnfoldAdminSplitDateTimeWidget()
+    )
 
 
 class RestoreForm(forms.Form):
@@ -99,14 +158,16 @@ class RestoreForm(forms.Form):
         field.queryset = article.revisions.exclude(pk=newest)  # type: ignore[attr-defined]
 
 
-class OverrideForm(forms.Form):
+class OverrideForm(OfARevision):
     """Which blocked sentence to let pass, and why."""
 
     finding = forms.TypedChoiceField(widget=UnfoldAdminSelectWidget(), coerce=int)
     reason = forms.CharField(max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
 
-    def __init__(self, *args: Any, found: list[wording.FieldFinding], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, *args: Any, revision: Revision, found: list[wording.FieldFinding], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, revision=revision, **kwargs)
         self.found = found
         choices = [
             (number, f"{rule}: {sentence[:90]}") for number, (rule, sentence) in enumerate(self._keys())

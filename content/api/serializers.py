@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.api.schema import CautionSerializer, UnitPriceSerializer
+from catalog.search import MAX_LENGTH
 from content.models import Article
 from shop.api.fields import MoneySerializer
+from shop.images.api import ImageSerializer, as_json
 
 
 class ArticleListQuery(serializers.Serializer):
@@ -16,6 +19,9 @@ class ArticleListQuery(serializers.Serializer):
     type = serializers.ChoiceField(choices=Article.Type.choices, required=False)
     topic = serializers.SlugField(max_length=80, required=False, help_text="A topic's slug.")
     product = serializers.SlugField(max_length=120, required=False, help_text="A product's slug.")
+    q = serializers.CharField(
+        max_length=MAX_LENGTH, required=False, help_text="As somebody types it, typos and all; best first."
+    )
 
 
 class ArticleDetailQuery(serializers.Serializer):
@@ -50,6 +56,8 @@ class ReviewerSerializer(serializers.Serializer):
 class ArticleListSerializer(serializers.Serializer):
     """What a list shows of an article."""
 
+    image = serializers.SerializerMethodField()
+
     slug = serializers.CharField()
     type = serializers.ChoiceField(choices=Article.Type.choices)
     title = serializers.CharField()
@@ -61,6 +69,11 @@ class ArticleListSerializer(serializers.Serializer):
     published_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     last_reviewed_on = serializers.DateField(allow_null=True)
+
+    @extend_schema_field(ImageSerializer(allow_null=True))
+    def get_image(self, article: Any) -> dict[str, Any] | None:
+        """The first picture of an article from a list of live ones."""
+        return as_json(article.pictures[0]) if article.pictures else None
 
 
 class HeadingSerializer(serializers.Serializer):
@@ -116,6 +129,7 @@ class ArticleSerializer(serializers.Serializer):
     title = serializers.CharField()
     summary = serializers.CharField()
     url = serializers.URLField()
+    image = ImageSerializer(allow_null=True)
     is_health_topic = serializers.BooleanField()
     body = serializers.CharField(help_text="Sanitised HTML with anchors on its headings.")
     key_takeaways = serializers.ListField(child=serializers.CharField())

@@ -5,11 +5,12 @@ from typing import Any
 from content.boxes import Box
 from content.reading import Page
 from shop.api.fields import money
+from shop.images.api import as_json
 
 
 def article_shape(page: Page) -> dict[str, Any]:
     """Return the values of `ArticleSerializer`."""
-    article = page.article
+    article: Any = page.article
     reviewer = {"name": page.reviewer_name, "credential": page.reviewer_credential}
     return {
         "slug": article.slug,
@@ -17,6 +18,7 @@ def article_shape(page: Page) -> dict[str, Any]:
         "title": page.title,
         "summary": page.summary,
         "url": page.url,
+        "image": as_json(article.pictures[0]) if article.pictures else None,
         "is_health_topic": article.is_health_topic,
         "body": page.html,
         "key_takeaways": page.key_takeaways,

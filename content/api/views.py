@@ -6,7 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from content import reading
+from catalog.search import understand
+from content import reading, searching
 from content.api import serializers
 from content.api.shapes import article_shape
 from content.models import Article, Topic
@@ -19,20 +20,16 @@ from shop.exceptions import NotFound
 FILTERS = {"type": "type", "topic": "topics__slug", "product": "related_products__slug"}
 
 
-class ArticlePages(CursorPages):
-    ordering = ("-published_at", "-id")  # type: ignore[assignment]
-
-
 class TopicPages(CursorPages):
     ordering = ("name", "id")  # type: ignore[assignment]
 
 
 class ArticleListView(APIView):
-    """The live articles, newest first."""
+    """The live articles, newest first; of a search, best first."""
 
     permission_classes = [Public]
     authentication_classes: list[type] = []
-    pagination_class = ArticlePages
+    pagination_class = CursorPages
 
     @extend_schema(
         operation_id="articles_list",
@@ -42,9 +39,12 @@ class ArticleListView(APIView):
     )
     def get(self, request: Request) -> Response:
         query = read_query(request, serializers.ArticleListQuery, also=PAGE_PARAMETERS)
+        text, at = query.pop("q", None), now()
         wanted = {FILTERS[name]: value for name, value in query.items()}
-        pages = ArticlePages()
-        rows = pages.paginate_queryset(reading.live_articles(now()).filter(**wanted), request, self)
+        articles = reading.live_articles(at) if text is None else searching.matching(understand(text), at)
+        newest_first = ("-published_at", "-id")
+        pages = CursorPages().ordered_by(*(("-relevance", *newest_first) if text else newest_first))
+        rows = pages.paginate_queryset(articles.filter(**wanted), request, self)
         return pages.get_paginated_response(serializers.ArticleListSerializer(rows, many=True).data)
 
 

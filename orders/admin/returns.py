@@ -284,7 +284,11 @@ class ReturnAdmin(Buttons):
         )
         return act(self, request, row, question, verb, form=form)
 
-    @action(description="Pay back", icon="undo", permissions=["act"])
+    def has_refund_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Whoever looks at what came back need not be who sends money."""
+        return self.has_act_permission(request) and request.user.has_perm("orders.add_striperefund")
+
+    @action(description="Pay back", icon="undo", permissions=["refund"])
     def pay_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = _return(object_id)
         form = PayBackForm(request.POST or None, goods_return=row)

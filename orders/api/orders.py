@@ -136,6 +136,7 @@ class OrderPaymentView(APIView):
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
+        read_body(request, schemas.NothingSerializer)
         return run_once(request, caller=f"order:{order.pk}", work=lambda: self._pay(request, order))
 
     def _pay(self, request: Request, order: Order) -> Response:
@@ -170,7 +171,8 @@ class OrderCancelView(APIView):
     def _cancel(self, request: Request, order: Order, reason: str) -> Response:
         at = reading.now()
         if order.is_paid:
-            refund = cancellation.cancel_paid(order, reason=reason, actor=user_of(request), at=at)
+            user = user_of(request)
+            refund = cancellation.cancel_paid(order, reason=reason, actor=user, by_holder=True, at=at)
             if refund is not None:
                 tasks.wake(tasks.send_refund, refund.pk)
         else:
@@ -195,6 +197,7 @@ class OrderReorderView(APIView):
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
+        read_body(request, schemas.NothingSerializer)
         return run_once(request, caller=f"order:{order.pk}", work=lambda: self._reorder(request, order))
 
     def _reorder(self, request: Request, order: Order) -> Response:
@@ -217,6 +220,7 @@ class OrderRefreshView(APIView):
     )
     def post(self, request: Request, reference: str) -> Response:
         order = held_order(request, reference)
+        read_body(request, schemas.NothingSerializer)
         at = reading.now()
         if not order.is_paid:
             intent = payments.read_intent(order.payment, mood=stripe_gateway.TILL, at=at)

@@ -97,6 +97,10 @@ class CheckoutSerializer(StrictSerializer):
     consents = ConsentsSerializer()
 
 
+class NothingSerializer(StrictSerializer):
+    """No body, or an empty one."""
+
+
 class ReasonSerializer(StrictSerializer):
     reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
 

@@ -18,10 +18,6 @@ class ListQuery(serializers.Serializer):
     status = serializers.ChoiceField(choices=Subscription.Status.choices, required=False)
 
 
-class NothingSerializer(StrictSerializer):
-    """An empty body."""
-
-
 class PauseSerializer(StrictSerializer):
     until = serializers.DateField(required=False, allow_null=True, default=None, help_text="Local day.")
 

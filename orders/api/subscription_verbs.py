@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from orders import tasks
 from orders.api import subscription_schemas as schemas
 from orders.api.carts import read_body
+from orders.api.schemas import NothingSerializer
 from orders.api.subscriptions import ETAG, IF_MATCH, SendNowPriceView, SwapChoicesView, held, shown
 from orders.models import Subscription
 from orders.subscriptions import changes, extras, sending, swaps
@@ -96,14 +97,13 @@ def _reschedule(row: Subscription, body: dict[str, Any], at: datetime, ip: str |
     )
 
 
-_NOTHING = schemas.NothingSerializer
 urlpatterns = [
     _view(
-        "skip", "Leave out the coming refill", _NOTHING,
+        "skip", "Leave out the coming refill", NothingSerializer,
         lambda row, body, at, ip: changes.skip(row, at=at),
     ),
     _view(
-        "unskip", "Take back the latest skip", _NOTHING,
+        "unskip", "Take back the latest skip", NothingSerializer,
         lambda row, body, at, ip: changes.unskip(row, at=at),
     ),
     _view(
@@ -111,7 +111,7 @@ urlpatterns = [
         lambda row, body, at, ip: changes.pause(row, until=body["until"], at=at),
     ),
     _view(
-        "resume", "Take a paused subscription up again", _NOTHING,
+        "resume", "Take a paused subscription up again", NothingSerializer,
         lambda row, body, at, ip: changes.resume(row, at=at),
     ),
     _view(
@@ -122,7 +122,7 @@ urlpatterns = [
     ),
     _view("reschedule", "Change the interval, the day, or both", schemas.RescheduleSerializer, _reschedule),
     _view(
-        "lengthen", "There is plenty left: let it come about half as seldom again", _NOTHING,
+        "lengthen", "There is plenty left: let it come about half as seldom again", NothingSerializer,
         lambda row, body, at, ip: changes.lengthen(row, at=at, ip_address=ip),
     ),
     _view(

@@ -41,8 +41,13 @@ def begun_by(order: Order) -> QuerySet[Subscription]:
 
 
 @transaction.atomic(durable=True)
-def cancel_paid(order: Order, *, reason: str, actor: User | None, at: datetime) -> StripeRefund | None:
+def cancel_paid(
+    order: Order, *, reason: str, actor: User | None, at: datetime, by_holder: bool = False
+) -> StripeRefund | None:
     """Cancel a paid order and return the refund that was written down, for the caller to send.
+
+    `by_holder`: whoever holds the order cancels it, which is a customer's right: no limit of a role counts,
+    though they may be a member of staff who bought something.
 
     None if all its money went back before. :raises NotCancellable: saying why.
     :raises subscriptions.changes.ChargeInProgress: while a refill that it began is being charged.
@@ -61,7 +66,8 @@ def cancel_paid(order: Order, *, reason: str, actor: User | None, at: datetime) 
     inventory.release(order.stock_reference, at=at)
     refund = None
     if refunds.refundable(order.payment) > 0:
-        refund = refunds.request_refund(order, reason="Order cancelled.", actor=actor, at=at)
+        asker = None if by_holder else actor
+        refund = refunds.request_refund(order, reason="Order cancelled.", actor=asker, at=at)
     letter = emails.order_cancelled(order, refund, refills_ended=bool(ended))
     outbox.enqueue(letter, to=order.email, at=at)
     return refund

@@ -16,6 +16,11 @@ class TooManyAddresses(Conflict):
     title = "The address book is full"
 
 
+class AddressNotFound(NotFound):
+    code = "address_not_found"
+    title = "There is no such address"
+
+
 @transaction.atomic(durable=True)
 def add(user: User, fields: Mapping[str, str], *, is_default: bool = False) -> Address:
     """Keep an address. The first one is the default.
@@ -73,7 +78,7 @@ def find(user: User, address_id: int) -> Address:
     """
     address = Address.objects.filter(user=user, pk=address_id).first()
     if address is None:
-        raise NotFound("You have no such address.", code="address_not_found")
+        raise AddressNotFound("You have no such address.")
     return address
 
 

@@ -9,9 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest
 
+from shop.accounts import mails
 from shop.accounts.models import Address, RefundLimit, User
 from shop.accounts.roles import ROLES
 from shop.admin import InlineReadOnly, ShopAdmin, money_column, register, time_column
+from shop.mail import preview
+
+preview.offer(mails.samples())
 
 
 class AddressInline(InlineReadOnly):

@@ -4,7 +4,8 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -39,7 +40,7 @@ def letter(template: str, email: str, context: Mapping[str, Any], *, at: datetim
         # Each request for a mail is an occasion of its own; how many there may be is a matter of limits.
         occasion=f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(6)}",
         subject=words.subject,
-        template="accounts/mail/letter",
+        template="accounts/mail/_letter",
         context={"words": words},
     )
 
@@ -105,6 +106,11 @@ def _email_changed(context: Mapping[str, Any]) -> Words:
     return _notice(_("The e-mail address of your account has changed"), said)
 
 
+def _email_kept(context: Mapping[str, Any]) -> Words:
+    said = _("%(email)s does not belong to your account any more.") % {"email": context["deleted_email"]}
+    return _notice(_("An e-mail address was taken off your account"), said)
+
+
 def _factor_on(context: Mapping[str, Any]) -> Words:
     return _notice(
         _("Sign-in in two steps is on"),
@@ -141,7 +147,24 @@ KINDS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Words]]] = {
     "account/email/password_reset": ("account_notice", _password_changed),
     "account/email/password_set": ("account_notice", _password_changed),
     "account/email/email_changed": ("account_notice", _email_changed),
+    "account/email/email_deleted": ("account_notice", _email_kept),
     "mfa/email/totp_activated": ("account_notice", _factor_on),
     "mfa/email/totp_deactivated": ("account_notice", _factor_off),
     "mfa/email/recovery_codes_generated": ("account_notice", _codes),
 }
+
+
+def samples() -> dict[str, Callable[[], Letter]]:
+    """Return a builder of each kind with made-up data, for the preview page."""
+    templates = {kind: template for template, (kind, _) in reversed(KINDS.items())}
+    return {kind: partial(_sample, template) for kind, template in templates.items()}
+
+
+def _sample(template: str) -> Letter:
+    email, at = "ada@buyer.example", datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+    context = {
+        "activate_url": _page("account_login"),
+        "password_reset_url": _page("account_reset_password"),
+        "to_email": email,
+    }
+    return letter(template, email, context, at=at)

@@ -37,13 +37,17 @@ ROLES: dict[str, frozenset[str]] = {
     | _may("view change", "catalog.stocklevel", "catalog.stockreservation")
     | _may("view add change", "catalog.lot", "catalog.rawlot", "catalog.stockmovement")
     | _may("view add change", "orders.shipment", "orders.shipmentline")
+    | _may("view change", "orders.return", "orders.returnline", "orders.returnfinding")
     | _may("view", "orders.recallnotice"),
     # Helps customers: their orders, refills, cards and mails. Refunds up to the limits of the role.
     SUPPORT: _SEES_GOODS
     | _SEES_ORDERS
     | _may("change", "orders.order")
     | _may("view add", "orders.striperefund")
-    | _may("view change", "orders.subscription", "mail.outboxmessage")
+    | _may("view change", "orders.subscription", "orders.withdrawal", "mail.outboxmessage")
+    | _may("view add change", "orders.return", "orders.returnline", "orders.returnfinding")
+    | _may("view change", "catalog.stockrequest")
+    | _may("view", "orders.invoice")
     | _may("view add change", "mail.suppressedaddress")
     | _may(
         "view",
@@ -52,12 +56,14 @@ ROLES: dict[str, frozenset[str]] = {
         "orders.shippingmethod", "orders.shippingrate", "orders.taxrate", "orders.shipment",
         "orders.shipmentline", "orders.recallnotice", "orders.discount", "orders.discountamount",
         "orders.discountcode", "orders.orderdiscount", "accounts.user", "accounts.address",
+        "privacy.erasure",
     ),
     # Writes and publishes; an override of the copy checker stays with the manager.
     EDITOR: _may("view", "catalog.category", "catalog.product", "catalog.variant", "catalog.price")
     | _may("change", "catalog.product", "catalog.category")
     | _may("view add change", "content.article", "content.topic", "content.citation", "content.reviewer")
-    | _may("view", "content.revision", "content.claimoverride", "content.formerslug")
+    | _may("view add change delete", "content.articleimage", "content.articleproduct")
+    | _may("view", "content.revision", "content.step", "content.claimoverride", "content.formerslug")
     | frozenset({"content.publish_article"}),
     # Runs the shop: everything but making roles and superusers.
     MANAGER: frozenset({"*"}),
@@ -66,7 +72,7 @@ ROLES: dict[str, frozenset[str]] = {
 NOT_FOR_MANAGERS = frozenset(
     {"auth.add_group", "auth.change_group", "auth.delete_group", "accounts.delete_user"}
 )
-MANAGED_APPS = ("accounts", "auth", "catalog", "content", "mail", "orders", "history")
+MANAGED_APPS = ("accounts", "auth", "catalog", "content", "mail", "orders", "history", "privacy")
 
 
 @transaction.atomic

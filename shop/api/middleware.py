@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.cache import patch_vary_headers
 
 from shop.api.errors import CONTENT_TYPE, problem
 
@@ -22,6 +24,37 @@ class OptionalTrailingSlash:
             request.path_info = path.rstrip("/")
             request.path = request.path.rstrip("/")
         return self.get_response(request)
+
+
+class OtherOrigins:
+    """CORS by allow-list: the origins of the settings may read the API with a token, never with cookies.
+
+    Source: https://fetch.spec.whatwg.org/#http-cors-protocol
+    """
+
+    METHODS = "GET, POST, PATCH, DELETE"
+    SENT = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Session-Token"
+    SHOWN = "Content-Disposition, ETag, Idempotent-Replayed, Retry-After"
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        origin = request.headers.get("Origin", "")
+        is_known = origin in settings.CORS_ALLOWED_ORIGINS
+        asks_first = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        answer = HttpResponse(status=204) if asks_first and is_known else self.get_response(request)
+        patch_vary_headers(answer, ["Origin"])
+        if is_known:
+            answer["Access-Control-Allow-Origin"] = origin
+            answer["Access-Control-Expose-Headers"] = self.SHOWN
+        if asks_first and is_known:
+            answer["Access-Control-Allow-Methods"] = self.METHODS
+            answer["Access-Control-Allow-Headers"] = self.SENT
+            answer["Access-Control-Max-Age"] = "600"
+        return answer
 
 
 def _bad_character(parameters: list[str]) -> HttpResponse:

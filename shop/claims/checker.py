@@ -57,7 +57,7 @@ def _findings(book: RuleBook, sentence: Sentence) -> list[Finding]:
 def _finding(rule: Rule, sentence: Sentence, span: tuple[int, int], limited: bool) -> Finding:
     return Finding(
         rule=rule.id,
-        severity=LOWERED[rule.severity] if limited else rule.severity,
+        severity=LOWERED[rule.severity] if limited and rule.is_lowered_by_limits else rule.severity,
         sentence=sentence.text,
         match=sentence.text[span[0] : span[1]],
         start=span[0],

@@ -34,7 +34,7 @@ SPACED_OUT = re.compile(r"(?<!\w)(?:\w[ .*_\-]){3,60}\w(?!\w)")
 SPACER = re.compile(r"[ .*_\-]")
 BLANKS = re.compile(r"[ \t\r\n\f\v\u00a0\u2028\u2029]{1,}")
 # A full stop ends a sentence when a blank follows, unless it belongs to an abbreviation.
-SENTENCE_END = re.compile(r"[.!?…]['\")\]]{0,3}(?: (?=\S)|$)")
+SENTENCE_END = re.compile(r"[.!?…]['\")\]]{0,3}(?: {1,2}(?=\S)|$)")
 ABBREVIATION = re.compile(r"(?:^|[ (])(?:e\.g|i\.e|dr|mr|mrs|ms|prof|vs|approx|al|ca|cf)\.$", re.IGNORECASE)
 # A line that starts so begins a block of its own in plain text.
 LIST_ITEM = re.compile(r"[ \t]{0,8}(?:[-*•#>|]|\d{1,3}[.)] )")

@@ -90,7 +90,7 @@ def _facts(change: Change) -> list[tuple[Any, ...]]:
     """Return what a row holds, without what is empty; links by name where they name a person or a right."""
     names = getattr(change, "names", {})
     held = {k: v for k, v in change.pgh_data.items() if k != "id" and v not in (None, "", [], {})}
-    return [(name, names.get((name, value), value)) for name, value in held.items()]
+    return [(k, names.get((k, v), v) if k in NAMED_BY else v) for k, v in held.items()]
 
 
 def _actor(change: Change) -> int | None:

@@ -13,7 +13,7 @@ from catalog import pricing, search
 from catalog.api import representations
 from catalog.api.schema import ProductListItemSerializer
 from catalog.models import Product
-from content import reading as articles
+from content import searching as articles
 from content.api.serializers import ArticleListSerializer
 from shop.api.fields import read_query
 from shop.api.permissions import Public
@@ -61,7 +61,9 @@ class SearchView(APIView):
         query, at = read_query(request, SearchQuery), reading.now()
         wanted = search.understand(query["q"])
         products = _products(wanted, query["currency"])
-        written = list(articles.matching(query["q"], at)[:MOST_ARTICLES])
+        written = list(
+            articles.matching(wanted, at).order_by("-relevance", "-published_at", "-pk")[:MOST_ARTICLES]
+        )
         return Response(
             {
                 "query": wanted.text,

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "shop.accounts",
     "shop.storefront",
     "shop.backoffice",
+    "shop.privacy",
     "catalog",
     "orders",
     "content",
@@ -68,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.storefront.policy.ContentPolicy",
+    "shop.api.middleware.OtherOrigins",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -271,7 +273,20 @@ LIMITS = {
     "card_setup_per_ip": (20, 3600),
     "codes_per_ip": (30, 3600),
     "codes_per_cart": (15, 3600),
+    "export_per_account": (20, 3600),
 }
+# How long what nobody needs is kept: see shop.privacy.retention. What has rules of its own (requests for
+# stock, idempotency keys) forgets by itself.
+RETENTION = {
+    "carts": timedelta(days=env.int("KEEP_CARTS_DAYS", 90)),
+    "session_records": timedelta(days=env.int("KEEP_SESSION_RECORDS_DAYS", 90)),
+    "webhook_payloads": timedelta(days=env.int("KEEP_WEBHOOK_PAYLOADS_DAYS", 90)),
+    "mails": timedelta(days=env.int("KEEP_MAILS_DAYS", 730)),
+    "erasure_mails": timedelta(days=30),
+    "ip_addresses": timedelta(days=env.int("KEEP_IP_ADDRESSES_DAYS", 730)),
+}
+# Full years that orders and invoices keep their buyer, by country of delivery: tax law, and it changes.
+RETENTION_YEARS = {"GB": 6, "US": 7, "*": 10}
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)
 CLOCK_CAN_MOVE = False
@@ -289,10 +304,14 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "shop.api.schema.ShopSchema",
     "DEFAULT_THROTTLE_CLASSES": ["shop.api.throttles.BurstThrottle"],
     "DEFAULT_FILTER_BACKENDS": [],
+    # Nothing to tell a browser that asks: the document says it all, and CORS is answered before.
+    "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "shop.api.errors.problem_handler",
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+# Origins of other front ends, with their scheme. They send a token: cookies never cross to another origin.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 API_MAX_BODY_BYTES = 256 * 1024
 API_MAX_JSON_DEPTH = 32
 
@@ -412,7 +431,13 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "plain": {
+            "()": "shop.logs.RedactingFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     # One line a request is Stripe's own log's business.

@@ -18,6 +18,14 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "storefront/not_found.html", {"is_link": is_link}, status=404)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django refuses before a view sees it: a body beyond its size, a host that is not ours."""
+    if request.path_info.startswith(FOR_PROGRAMS):
+        body = api_errors.problem(400, "invalid", "The request is not valid")
+        return JsonResponse(body, status=400, content_type=api_errors.CONTENT_TYPE)
+    return HttpResponse("This request is not valid.", status=400, content_type="text/plain")
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer when our own code failed. Asks neither the database nor a context processor for anything."""
     if request.path_info.startswith(FOR_PROGRAMS):

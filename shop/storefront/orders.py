@@ -88,7 +88,7 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
 def _cancel(order: Order, *, actor: User | None, at: datetime) -> None:
     reason = "Cancelled by the customer."
     if order.is_paid:
-        refund = cancellation.cancel_paid(order, reason=reason, actor=actor, at=at)
+        refund = cancellation.cancel_paid(order, reason=reason, actor=actor, by_holder=True, at=at)
         if refund is not None:
             tasks.wake(tasks.send_refund, refund.pk)
         return

@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from catalog import search
-from content.reading import matching
+from content.searching import matching
 from shop.clock import reading
 from shop.storefront import baskets, listing
 
@@ -24,7 +24,9 @@ def show(request: HttpRequest) -> HttpResponse:
         "text": text,
         "wanted": wanted,
         "shelf": shelf,
-        "articles": matching(text, at)[:MOST_ARTICLES] if text else (),
+        "articles": matching(wanted, at).order_by("-relevance", "-published_at", "-pk")[:MOST_ARTICLES]
+        if text
+        else (),
         "suggestions": search.SUGGESTIONS,
     }
     return render(request, "storefront/search.html", context)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orders.models import Order, Shipment
+from shop.accounts import registration
 from shop.accounts.models import User
 from shop.clock import reading
 from tests.factories.catalog import ProductFactory, make_variant, put_in_stock
@@ -29,10 +30,11 @@ class Hand:
 
 
 def sign_in(tab: "Page", shop_url: str) -> None:
-    User.objects.create_superuser("pack@shop.example", "pw-of-a-packer")
+    packer = User.objects.create_superuser("pack@shop.example", "pw-of-a-packer")
+    registration.vouch_for(packer, at=reading.now())
     tab.set_viewport_size({"width": 1280, "height": 900})
     tab.goto(f"{shop_url}/admin/")
-    tab.locator("#id_username").fill("pack@shop.example")
+    tab.locator("#id_login").fill("pack@shop.example")
     tab.locator("#id_password").fill("pw-of-a-packer")
     tab.locator("#id_password").press("Enter")
 

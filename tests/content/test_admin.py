@@ -6,10 +6,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from content import publishing
 from content import words as wording
 from content.models import Article, Reviewer
 from shop.accounts.models import User
-from tests.factories.content import make_article, make_citation, make_reviewer, make_words, publish
+from tests.factories.content import AT, make_article, make_citation, make_reviewer, make_words, publish, sign
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def form_data(**changes: Any) -> dict[str, Any]:
     words = make_words()
     inlines = {
         f"{prefix}-{name}": "0"
-        for prefix in ("articleproduct_set", "revisions", "steps")
+        for prefix in ("images", "articleproduct_set", "revisions", "steps")
         for name in ("TOTAL_FORMS", "INITIAL_FORMS")
     }
     typed = {name: words[name] for name in ("title", "slug", "summary", "body")}
@@ -112,10 +113,10 @@ def test_only_a_reviewer_signs_off(desk: Client, staff: User) -> None:
     article = make_article()
     address = f"/admin/content/article/{article.pk}/sign_off/"
 
-    desk.post(address, {"note": "read"})
+    desk.post(address, {"note": "read", "number": 1})
     assert wording.newest(article).signed_off_by is None
     Reviewer.objects.create(name="S Taff", credential="pharmacist", user=staff)
-    desk.post(address, {"note": "read"})
+    desk.post(address, {"note": "read", "number": 1})
 
     assert wording.newest(article).sign_off_note == "read"
 
@@ -140,3 +141,95 @@ def test_who_may_not_publish_is_refused_the_button(client: Client) -> None:
     assert answer.status_code == 403
     article.refresh_from_db()
     assert article.status == "draft"
+
+
+def test_each_review_finding_is_ticked_or_the_words_are_not_signed(desk: Client, staff: User) -> None:
+    Reviewer.objects.create(name="S Taff", credential="pharmacist", user=staff)
+    article = make_article(body="<p>Sore legs?</p><p>Tight shoulders?</p>")
+    address = f"/admin/content/article/{article.pk}/sign_off/"
+
+    refused = desk.post(address, {"number": 1, "finding_0": "on"})
+    assert "Not every finding was accepted: PAIN-02: Tight shoulders?" in refused.content.decode()
+    assert wording.newest(article).signed_off_by is None
+    desk.post(address, {"number": 1, "finding_0": "on", "finding_1": "on"})
+
+    assert wording.newest(article).signed_findings == [
+        ["PAIN-02", "Sore legs?"],
+        ["PAIN-02", "Tight shoulders?"],
+    ]
+    page = desk.get(reverse("admin:content_article_change", args=[article.pk])).content.decode()
+    assert "Signed off by S Taff" in page
+
+
+def test_words_that_came_after_the_page_was_shown_are_not_signed(desk: Client, staff: User) -> None:
+    Reviewer.objects.create(name="S Taff", credential="pharmacist", user=staff)
+    article = make_article()
+    publishing.edit(article, changes={"summary": "Something else."}, at=AT)
+
+    answer = desk.post(f"/admin/content/article/{article.pk}/sign_off/", {"number": 1})
+
+    assert "There is a newer revision" in answer.content.decode()
+    assert wording.newest(article).signed_off_by is None
+
+
+def test_an_override_is_kept_and_shown_with_its_reason(desk: Client) -> None:
+    article = make_article(body="<p>It cures cramps.</p>")
+    address = f"/admin/content/article/{article.pk}/override/"
+
+    desk.post(address, {"number": 1, "finding": 0, "reason": "a law is quoted"})
+
+    page = desk.get(reverse("admin:content_article_change", args=[article.pk])).content.decode()
+    assert "Let pass by s@example.org: a law is quoted" in page
+    kept = desk.get(reverse("admin:content_claimoverride_changelist")).content.decode()
+    assert "a law is quoted" in kept
+
+
+def test_any_two_revisions_stand_side_by_side_and_one_comes_back(desk: Client) -> None:
+    article = make_article()
+    publishing.edit(article, changes={"summary": "How to take a short soak."}, at=AT)
+    publishing.edit(article, changes={"title": "<b>Soak</b>"}, at=AT)
+    first = article.revisions.get(number=1)
+
+    newest = desk.get(f"/admin/content/article/{article.pk}/compare/").content.decode()
+    ends = desk.get(f"/admin/content/article/{article.pk}/compare/?old=1&new=3").content.decode()
+    desk.post(f"/admin/content/article/{article.pk}/restore/", {"revision": first.pk})
+
+    assert "&lt;b&gt;Soak&lt;/b&gt;" in newest
+    assert ">short </ins>" not in newest
+    assert ">short </ins>" in ends
+    assert wording.newest(article).number == 4
+    assert wording.newest(article).content == first.content
+
+
+@pytest.mark.parametrize("query", ["?old=9&new=x", "?old=&new=", "?new=-1&old=1e9"])
+def test_numbers_of_no_revision_are_passed_over(desk: Client, query: str) -> None:
+    article = make_article()
+
+    answer = desk.get(f"/admin/content/article/{article.pk}/compare/{query}")
+
+    assert "hold the same words" in answer.content.decode()
+
+
+def test_a_body_without_end_is_refused_beside_its_field(desk: Client) -> None:
+    body = "".join(f"<p>word{number}</p>" for number in range(20_000))
+
+    answer = desk.post(reverse("admin:content_article_add"), form_data(body=body))
+
+    assert "too long" in str(answer.context["adminform"].form.errors["body"])
+    assert not Article.objects.exists()
+
+
+def test_an_hour_that_has_passed_is_refused_beside_the_question(desk: Client) -> None:
+    article = make_article()
+    publishing.submit_for_review(article, at=AT)
+    sign(article)
+    publishing.approve(article, at=AT)
+
+    answer = desk.post(
+        f"/admin/content/article/{article.pk}/schedule/",
+        {"publish_at_0": "2020-01-01", "publish_at_1": "09:00"},
+    )
+
+    assert "Choose a time to come." in answer.content.decode()
+    article.refresh_from_db()
+    assert (article.status, article.publish_at) == ("approved", None)

@@ -54,7 +54,7 @@ def test_an_article_goes_from_draft_to_its_readers() -> None:
         {"slug": "natural-pain-relief"},
         {"summary": "It cures cramps."},
         {"body": BLOCKED},
-        {"body": '<p><img src="/a.png" alt="for nerve pain"></p>'},
+        {"body": '<p><a href="/a" title="for nerve pain">here</a></p>'},
         {"key_takeaways": ["Measure.", "It detoxes.", "Dry off."]},
     ],
 )
@@ -152,7 +152,19 @@ def test_only_the_newest_words_are_signed_off() -> None:
     publishing.edit(article, changes={"summary": "Another."}, at=AT)
 
     with pytest.raises(SignOffRefused, match="newer"):
-        publishing.sign_off(old, reviewer=make_reviewer(), at=AT)
+        publishing.sign_off(old, reviewer=make_reviewer(), accepted=[], at=AT)
+
+
+def test_every_review_finding_is_accepted_by_name() -> None:
+    article = make_article(body="<p>Sore legs?</p><p>Tight shoulders?</p>")
+    revision = wording.newest(article)
+    half = [("PAIN-02", "Sore legs?")]
+
+    with pytest.raises(SignOffRefused, match=r"Tight shoulders\?") as refusal:
+        publishing.sign_off(revision, reviewer=make_reviewer(), accepted=half, at=AT)
+
+    assert refusal.value.problem_code == "findings_left"
+    assert wording.newest(article).signed_off_by is None
 
 
 def test_a_health_topic_without_sources_is_refused() -> None:

@@ -10,6 +10,7 @@ import time_machine
 from django.core import signing
 from django.test import Client
 
+from catalog import usage
 from content import links, publishing
 from content.links import PreviewGone
 from content.models import Article, ArticleProduct, Topic
@@ -113,6 +114,9 @@ def test_an_article_takes_six_queries_whatever_is_around_it(
         data = client.get(f"/api/v1/articles/{article.slug}").json()
 
     assert [len(data[name]) for name in ("topics", "citations", "product_boxes", "related")] == [count] * 4
+    with django_assert_max_num_queries(6), time_machine.travel(PRICED_AT + timedelta(days=1), tick=False):
+        page = client.get(f"/articles/{article.slug}").content.decode()
+    assert page.count('class="article-box"') == count
 
 
 def test_an_article_carries_what_belongs_on_its_page(client: Client) -> None:
@@ -132,6 +136,21 @@ def test_an_article_carries_what_belongs_on_its_page(client: Client) -> None:
     assert box["stock"] in {"in_stock", "low", "out"}
     kinds = [node["@type"] for node in data["json_ld"]["@graph"]]
     assert kinds == ["Article", "BreadcrumbList"]
+
+
+def test_a_box_shows_the_guides_of_the_catalogue_and_a_product_its_articles(client: Client) -> None:
+    article = live_article(1)
+    with_surroundings(article, [], 1)
+    product = article.related_products.get()
+    guides = usage.guides_for(product)
+
+    (box,) = client.get(f"/api/v1/articles/{article.slug}").json()["product_boxes"]
+    page = client.get(f"/products/{product.slug}").content.decode()
+
+    assert guides
+    assert [line.split(":")[0] for line in box["usage"]] == [guide.title for guide in guides]
+    assert f'href="/articles/{article.slug}"' in page
+    assert f'href="/products/{product.slug}"' in client.get(f"/articles/{article.slug}").content.decode()
 
 
 def test_a_page_shows_the_disclaimer_before_the_boxes_and_sources_with_limits(client: Client) -> None:

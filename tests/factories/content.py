@@ -58,7 +58,8 @@ def make_reviewer(name: str = "R Reader", user: Any = None) -> Reviewer:
 def sign(article: Article, *, reviewer: Reviewer | None = None, at: datetime = AT) -> Revision:
     """Sign off the newest words of an article."""
     revision = wording.newest(article)
-    publishing.sign_off(revision, reviewer=reviewer or make_reviewer(), note="read", at=at)
+    accepted = wording.review_keys(revision.content)
+    publishing.sign_off(revision, reviewer=reviewer or make_reviewer(), accepted=accepted, note="read", at=at)
     return revision
 
 

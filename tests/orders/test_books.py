@@ -459,7 +459,8 @@ def test_an_order_tells_of_everything_that_its_payment_went_through(
     kinds = list(order.events.values_list("kind", flat=True))
 
     assert kinds == [
-        "placed", "declined", "payment_requires_action", "paid", "refund_requested", "refund_refused", "review",
+        "placed", "declined", "payment_requires_action", "paid", "invoiced", "refund_requested", "refund_refused",
+        "review",
     ]  # fmt: skip
     assert OutboxMessage.objects.filter(kind="staff_review").count() == 1
 

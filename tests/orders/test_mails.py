@@ -22,6 +22,7 @@ from catalog.cautions import TEXTS
 from orders import emails, lifecycle, links, sample_data, terms
 from orders.emails.samples import SAMPLES, order
 from orders.models import Order
+from shop.accounts import mails
 from shop.accounts.models import User
 from shop.mail import delivery, outbox, preview
 from shop.mail.models import OutboxMessage
@@ -41,16 +42,19 @@ TEMPLATES = {
     for path in Path(app.path).glob("templates/*/mail/*.html")
     if not path.stem.startswith("_")
 }
+# These differ in their words alone, and share a page.
+ACCOUNT_KINDS = {kind for kind, _ in mails.KINDS.values()}
 
 
 def test_every_kind_has_a_sample_and_two_bodies() -> None:
     assert len(TEMPLATES) >= 17
-    assert set(preview.kinds()) == TEMPLATES, "offer a sample of a new kind to shop.mail.preview"
+    assert set(preview.kinds()) == TEMPLATES | ACCOUNT_KINDS, "offer a sample to shop.mail.preview"
     for letter in preview.samples():
-        assert letter.template.rpartition("/")[2] == letter.kind
+        page = "_letter" if letter.kind in ACCOUNT_KINDS else letter.kind
+        assert letter.template.rpartition("/")[2] == page
 
 
-@pytest.mark.parametrize("kind", sorted(TEMPLATES))
+@pytest.mark.parametrize("kind", sorted(TEMPLATES | ACCOUNT_KINDS))
 def test_a_preview_writes_nothing_and_reads_like_a_letter(kind: str) -> None:
     with CaptureQueriesContext(connection) as asked:
         shown = preview.of(kind)

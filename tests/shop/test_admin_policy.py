@@ -34,9 +34,12 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "catalog.StockLevel": ("v", "v", "", "v", "v"),
     "catalog.StockMovement": ("va", "", "", "va", "va"),
     "catalog.StockReservation": ("v", "", "", "v", "v"),
+    "catalog.StockRequest": ("", "v", "", "v", "v"),
     "catalog.Variant": ("v", "v", "v", "vac", "vac"),
     "content.Article": ("", "", "vac", "vac", "vac"),
+    "content.ClaimOverride": ("", "", "v", "v", "v"),
     "content.Citation": ("", "", "vac", "vacd", "vacd"),
+    "content.FormerSlug": ("", "", "v", "v", "v"),
     "content.Reviewer": ("", "", "vac", "vacd", "vacd"),
     "content.Topic": ("", "", "vac", "vacd", "vacd"),
     "history.Change": ("", "", "", "v", "v"),
@@ -49,6 +52,8 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.DiscountCode": ("", "v", "", "vac", "vac"),
     "orders.Dispute": ("", "v", "", "v", "v"),
     "orders.FraudWarning": ("", "v", "", "v", "v"),
+    "orders.Invoice": ("", "v", "", "v", "v"),
+    "orders.InvoiceSeries": ("", "", "", "v", "v"),
     "orders.Order": ("v", "v", "", "v", "v"),
     "orders.OrderDiscount": ("", "v", "", "v", "v"),
     "orders.Payment": ("", "v", "", "v", "v"),
@@ -59,6 +64,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.ReconciliationRun": ("", "", "", "v", "v"),
     "orders.Refill": ("", "v", "", "v", "v"),
     "orders.RefillBreaker": ("", "", "", "v", "v"),
+    "orders.Return": ("v", "v", "", "v", "v"),
     "orders.SavedCard": ("", "v", "", "v", "v"),
     "orders.SellerIdentity": ("", "", "", "vacd", "vacd"),
     "orders.Shipment": ("v", "v", "", "v", "v"),
@@ -69,6 +75,8 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "orders.Subscription": ("", "v", "", "v", "v"),
     "orders.TaxRate": ("", "v", "", "vacd", "vacd"),
     "orders.WebhookEvent": ("", "", "", "v", "v"),
+    "privacy.Erasure": ("", "v", "", "v", "v"),
+    "orders.Withdrawal": ("", "v", "", "v", "v"),
 }
 
 _W, _S, _E, _M = "warehouse", "support", "editor", "manager"
@@ -111,6 +119,7 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
         **_each(_EXPORT, {_W, _S, _M}),
         **_each(("stocktake", "receive", "import_file", "count_sku", "receive_sku"), {_W, _M}),
     },
+    "catalog.StockRequest": {"stop": {_S, _M}},
     "catalog.StockReservation": {"find_stock_for": {_W, _M}, "find_stock": {_W, _M}},
     "content.Article": {
         **_each(
@@ -124,6 +133,7 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
                 "archive",
                 "reopen",
                 "restore",
+                "compare",
             ),
             {_E, _M},
         ),
@@ -134,6 +144,9 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
     "orders.Discount": {"generate": {_M}, "download_codes": {_M}},
     "orders.Order": {
         "pack_order": {_W, _M},
+        "invoice": {_W, _S, _M},
+        "packing_slip": {_W, _S, _M},
+        "open_return": {_S, _M},
         "ask_stripe": {_W, _S, _M},
         **_each(
             ("change_address", "remove_pieces", "finish_review", "send_confirmation", "cancel_order"),
@@ -142,11 +155,20 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
         "refund_part": {_S, _M},
         "refund_rest": {_S, _M},
     },
+    "orders.Invoice": {"download": {_S, _M}},
     "orders.Payout": {"download_csv": {_M}, "read_again": {_M}},
-    "orders.Shipment": _each(
-        ("dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again"), {_W, _M}
-    ),
     "orders.RefillBreaker": _each(("go_on",), {_M}),
+    "orders.Shipment": {
+        **_each(
+            ("dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again"), {_W, _M}
+        ),
+        "slip": {_W, _S, _M},
+    },
+    "orders.Return": {
+        **_each(("inspect", "cancel_return", "close_unpaid"), {_W, _S, _M}),
+        "pay_back": {_S, _M},
+    },
+    "orders.Withdrawal": _each(("match_order", "close", "cancel_order", "open_return"), {_S, _M}),
     "orders.Subscription": _each(("pause", "resume", "skip", "cancel"), {_S, _M}),
     "orders.WebhookEvent": {"work_off_again": {_M}},
 }

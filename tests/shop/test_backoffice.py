@@ -69,6 +69,8 @@ def test_every_number_counts_what_its_list_shows(
         "Parcels to dispatch": 1,
         "Orders to review": 1,
         "Declined payments": 1,
+        "Withdrawals to answer": 0,
+        "Returns to look at": 0,
         "Refills in dunning": 1,
         "Low stock": 1,
         "Short of stock": 1,

@@ -19,6 +19,14 @@ BY_NAME = {
     "too_many_lines",
     "address_incomplete",
     "country_mismatch",
+    "unknown_parameter",
+    "forbidden_character",
+    "csrf_failed",
+    "verify_email",
+    "mfa_authenticate",
+    "reauthentication_required",
+    "session_over",
+    "conflict",
 }
 
 

@@ -55,7 +55,7 @@ def test_a_search_costs_the_same_however_much_it_finds(
     for _ in range(count):
         make_bundle([(make_variant(), 1)])
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         found = search(client, q="test flakes")
 
     assert len(found["products"]) == min(2 * count, 12)
@@ -75,7 +75,7 @@ def test_the_page_shows_cards_the_spelling_and_articles(
     live(title="Lavender at home", slug="lavender-at-home")
     make_variant(product=ProductFactory.create(name="Something else"))
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         misspelt = client.get("/search", {"q": "lavendar"}).content.decode()
     plain = client.get("/search", {"q": "lavender"}).content.decode()
 

@@ -17,7 +17,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from rest_framework.exceptions import MethodNotAllowed, ParseError, UnsupportedMediaType
+from rest_framework.exceptions import (
+    MethodNotAllowed,
+    NotAuthenticated,
+    ParseError,
+    UnsupportedMediaType,
+)
 
 from shop.accounts import limits
 from shop.accounts.api.operations import Call, Operation
@@ -41,7 +46,7 @@ STEPS = {
     "verify_email": "Confirm your e-mail address first",
     "mfa_authenticate": "Enter the code of your authenticator app",
 }
-_REFUSED = (ShopError, ParseError, MethodNotAllowed, UnsupportedMediaType)
+_REFUSED = (ShopError, ParseError, MethodNotAllowed, NotAuthenticated, UnsupportedMediaType)
 
 
 def view_of(operation: Operation, client: Client) -> View:
@@ -68,6 +73,9 @@ def _guarded(operation: Operation, inner: View) -> View:
     @wraps(inner)
     def guarded(request: HttpRequest) -> HttpResponseBase:
         call = _call_of(operation, request)
+        if not call.is_open and not request.user.is_authenticated:
+            # Before the library looks: some of its operations also serve those who have yet to sign in.
+            raise NotAuthenticated
         body = _body_of(call, request)
         limits.spend_for(call.limit, request, email=str(body.get("email", "")))
         try:
@@ -91,11 +99,15 @@ def _body_of(call: Call, request: HttpRequest) -> Mapping[str, Any]:
 
     :raises InvalidInput: naming each field that is missing, unknown or wrong.
     """
-    raw = request.body
-    if len(raw) > settings.API_MAX_BODY_BYTES:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit() and len(length) < 12):
+        raise ParseError("Content-Length is no number.")
+    if int(length) > settings.API_MAX_BODY_BYTES:
         raise TooLarge(f"At most {settings.API_MAX_BODY_BYTES // 1024} KiB.")
-    if raw and request.content_type != "application/json":
+    # Before the body is touched: the check for the CSRF token has read a form's body away.
+    if int(length) and request.content_type != "application/json":
         raise UnsupportedMediaType(request.content_type or "")
+    raw = request.body
     body = parse_strict(raw) if raw else {}
     if not isinstance(body, dict):
         raise ParseError("Send a JSON object.")

@@ -4,8 +4,16 @@ from typing import Any
 
 from shop.accounts.api.operations import OPERATIONS, Call
 from shop.accounts.api.tokens import SessionTokenScheme
+from shop.api.errors import problem
+from shop.api.schema import MEANINGS, PLUMBING, PROBLEM, described
 
-PROBLEM = "application/problem+json"
+_CODES = {
+    400: ("invalid", "unknown_field", "malformed"),
+    401: ("not_authenticated", "verify_email", "mfa_authenticate", "reauthentication_required"),
+    403: ("forbidden", "csrf_failed"),
+    409: ("conflict",),
+    410: ("session_over",),
+}
 TAG = "auth"
 CLIENT = {
     "in": "path",
@@ -128,10 +136,6 @@ def _described(call: Call) -> dict[str, Any]:
 
 
 def _responses(call: Call) -> dict[str, Any]:
-    refusal = {
-        "description": "A refusal",
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
     statuses = {str(call.done.get(200, 200)), *(str(ours) for ours in call.done.values())}
     if call.answer in {"Nothing", "Pending"}:
         statuses.discard("200")
@@ -141,4 +145,12 @@ def _responses(call: Call) -> dict[str, Any]:
         if status != "204":
             shape = {"$ref": f"#/components/schemas/Auth{call.answer}"}
             found[status]["content"] = {"application/json": {"schema": shape}}
-    return {**found, "default": refusal}
+    known = [400, 401, 403, 404, 409, 410, 429, 503, *([413, 415] if call.body else [])]
+    return {**found, **{str(status): _refusal(status) for status in sorted(known)}}
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    codes = _CODES.get(status) or PLUMBING[status]
+    examples = {code: {"value": problem(status, code, MEANINGS[status])} for code in codes}
+    shape = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+    return {"description": described(status, codes), "content": {PROBLEM: shape}}

@@ -13,7 +13,6 @@ urlpatterns = [
         for client in (Client.BROWSER, Client.APP)
         for operation in OPERATIONS
     ),
-    path("me", me.MeView.as_view(), name="me"),
     path("me/addresses", me.AddressListView.as_view(), name="me-addresses"),
     path("me/addresses/<int:address_id>", me.AddressView.as_view(), name="me-address"),
 ]

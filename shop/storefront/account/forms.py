@@ -28,6 +28,15 @@ class NameForm(forms.Form):
         self.fields["name"].widget.attrs["autocomplete"] = "name"
 
 
+class ForgetMeForm(forms.Form):
+    password = forms.CharField(
+        label="Your password",
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
 class AddressForm(forms.Form):
     """An address of the book: the checkout's fields."""
 

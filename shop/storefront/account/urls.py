@@ -7,11 +7,14 @@ from allauth.mfa.totp import views as totp
 from allauth.usersessions import views as usersessions
 from django.urls import path, re_path
 
-from shop.storefront.account import addresses, cards, home
+from shop.storefront.account import addresses, cards, home, privacy
 from shop.storefront.account.doors import forgetting_cart, guarded
 
 urlpatterns = [
     path("account", home.show, name="account"),
+    path("account/privacy", privacy.show, name="account-privacy"),
+    path("account/privacy/my-data.json", privacy.download, name="account-export"),
+    path("account/privacy/forget", privacy.forget, name="account-forget"),
     path("account/name", home.change_name, name="account-name"),
     path("account/orders", home.orders, name="account-orders"),
     path("account/addresses", addresses.show, name="account-addresses"),

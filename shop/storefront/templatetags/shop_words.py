@@ -1,6 +1,8 @@
 """Amounts, dates and intervals in words, for the pages."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -12,6 +14,8 @@ from django.utils import dateformat
 from catalog.models import Product
 from orders.models.cart import interval_in_words
 from orders.subscriptions import schedule
+from shop.images import showing
+from shop.images.showing import Shown
 from shop.money import format_money
 from shop.storefront import art
 
@@ -28,6 +32,12 @@ def money(amount: int | None, currency: str) -> str:
 def drawing(product: Product) -> str:
     """Return the address of a product's drawing."""
     return static(art.drawing_of(product))
+
+
+@register.filter
+def first_picture(rows: Sequence[Mapping[str, Any]]) -> Shown | None:
+    """Return the first of the pictures that ride along with a record of a list."""
+    return showing.first_shown(rows)
 
 
 @register.filter
