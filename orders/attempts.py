@@ -156,13 +156,6 @@ def run(attempt: PaymentAttempt, call: Callable[[], Intent], *, at: datetime) ->
     return intent
 
 
-def close_failed(attempt: PaymentAttempt, *, at: datetime) -> None:
-    """Close an attempt whose call failed at Stripe for good and, as a read has shown, without any effect: its
-    key only repeats the failure, and the next attempt takes another.
-    """
-    finish(attempt, Outcome.REFUSED, at=at, error_code="failed_at_stripe")
-
-
 def finish(attempt: PaymentAttempt, outcome: str, *, at: datetime, **details: str) -> None:
     """Write an attempt's outcome; a definite one is never overwritten by an unknown one."""
     details = {key: value[:300] for key, value in details.items()}
@@ -184,8 +177,6 @@ def _note_trouble(attempt: PaymentAttempt, outcome: str, *, at: datetime, detail
         if attempt.outcome == Outcome.UNKNOWN:
             return
         kind, words = "attempt_unknown", f"No answer from Stripe to “{call}”; it is asked again."
-    elif code == "failed_at_stripe":
-        kind, words = "attempt_lost", f"“{call}” failed at Stripe without effect; it starts anew."
     elif code == "never_arrived":
         kind, words = "attempt_lost", f"“{call}” never arrived at Stripe; it starts anew."
     elif details.get("decline_code"):

@@ -92,8 +92,6 @@ def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
     try:
         return _confirm(order.payment, intent, card, at=at)
     except gateway.OutcomeUnknown as error:
-        if error.is_stored and (settled := _after_failure(order.payment, gateway.BACKGROUND, at=at)):
-            return settled
         raise _unavailable(order) from error
     except (gateway.Refused, attempts.AlreadyThere):
         return _retrieve(order.payment, mood=gateway.BACKGROUND)
@@ -120,8 +118,6 @@ def cancel_intent(order: Order, *, at: datetime, mood: Mood) -> Intent | None:
             at=at,
         )
     except gateway.OutcomeUnknown as error:
-        if error.is_stored and (settled := _after_failure(payment, mood, at=at)):
-            return settled
         raise _unavailable(order) from error
     except (gateway.Refused, attempts.AlreadyThere):
         return _retrieve(payment, mood=mood)
@@ -185,22 +181,6 @@ def _confirm(payment: Payment, intent: Intent, card: SavedCard, *, at: datetime)
     )
 
 
-def _after_failure(payment: Payment, mood: Mood, *, at: datetime) -> Intent | None:
-    """Return the intent if a call whose failure Stripe keeps did move it after all; None where it did
-    nothing: then its attempt is closed, and the next one starts anew.
-    """
-    last = payment.attempts.filter(outcome__in=attempts.UNRESOLVED).order_by("-number").first()
-    if last is None or last.kind in attempts.CREATIONS or not payment.stripe_payment_intent_id:
-        return None
-    intent = _retrieve(payment, mood=mood)
-    if intent.status in ("canceled", "succeeded", "processing"):
-        return intent
-    if last.kind == attempts.Kind.CONFIRM and intent.status not in attempts.WAITING_FOR_A_CARD:
-        return intent
-    attempts.close_failed(last, at=at)
-    return None
-
-
 def _retrieve(payment: Payment, *, mood: Mood) -> Intent:
     """Read the payment's intent whole; an answer to a refused call may lack its card.
 
@@ -261,9 +241,6 @@ def _open_customer(payment: Payment, customer: Customer, *, at: datetime, mood: 
         stripe_id = gateway.create_customer(**attempt.request, key=attempt.idempotency_key, mood=mood)
     except gateway.OutcomeUnknown as error:
         attempts.finish(attempt, attempts.Outcome.UNKNOWN, at=at, message=str(error))
-        if error.is_stored:
-            # A customer who may be there twice costs nothing.
-            attempts.close_failed(attempt, at=at)
         raise
     except gateway.Refused as refusal:
         attempts.finish(
@@ -290,8 +267,12 @@ def _create_once(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
     if attempt is None:
         attempt = attempts.begin(payment, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
     if at - attempt.started_at > attempts.KEY_HOLDS_FOR:
-        found = _find_created(payment, attempt, at=at)
+        found = _find_at_stripe(payment, since=attempt.started_at)
         if found is not None:
+            adopt(payment, found.id)
+            attempts.finish(attempt, attempts.Outcome.OK, at=at)
+            words = "The payment that Stripe did not confirm is there after all."
+            lifecycle.note(payment.order, "payment_opened", words, at=at, intent=found.id)
             return found
         attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code="never_arrived")
         attempt = attempts.begin(payment, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
@@ -299,12 +280,6 @@ def _create_once(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
         intent = gateway.create_intent(attempt.request, key=attempt.idempotency_key, mood=mood)
     except gateway.OutcomeUnknown as error:
         attempts.finish(attempt, attempts.Outcome.UNKNOWN, at=at, message=str(error))
-        # Nobody ever saw the secret of what it may have created: what is not listed can take no money.
-        if error.is_stored and not mood.is_till:
-            found = _find_created(payment, attempt, at=at)
-            if found is not None:
-                return found
-            attempts.close_failed(attempt, at=at)
         raise
     except gateway.Refused as refusal:
         gone = refusal.is_missing and refusal.param == "customer"
@@ -355,15 +330,10 @@ def _id_of_unresolved(payment: Payment, *, at: datetime, mood: Mood) -> str:
     return _create_intent(payment, at=at, mood=mood).id
 
 
-def _find_created(payment: Payment, attempt: PaymentAttempt, *, at: datetime) -> Intent | None:
-    """Look through Stripe's list for the intent of a creation without an answer, and adopt it."""
-    for intent in gateway.list_intents_since(attempt.started_at - CLOCK_SLACK):
+def _find_at_stripe(payment: Payment, *, since: datetime) -> Intent | None:
+    for intent in gateway.list_intents_since(since - CLOCK_SLACK):
         # One that was given up for the customer's sake names the order too.
         if intent.order_reference == payment.order.reference and intent.status != "canceled":
-            adopt(payment, intent.id)
-            attempts.finish(attempt, attempts.Outcome.OK, at=at)
-            words = "The payment that Stripe did not confirm is there after all."
-            lifecycle.note(payment.order, "payment_opened", words, at=at, intent=intent.id)
             return intent
     return None
 

@@ -152,9 +152,9 @@ def send(refund_id: int, *, mood: Mood, at: datetime) -> Refund | None:
     intent_id = refund.payment.stripe_payment_intent_id or ""
     try:
         if at - refund.requested_at > attempts.KEY_HOLDS_FOR:
-            known = _find_made(refund, intent_id)
-            if known is not None:
-                return known
+            for known in stripe_gateway.list_refunds(intent_id):
+                if known.our_refund_id == str(refund.pk):
+                    return known
         return stripe_gateway.create_refund(
             payment_intent_id=intent_id,
             amount=refund.amount,
@@ -165,36 +165,14 @@ def send(refund_id: int, *, mood: Mood, at: datetime) -> Refund | None:
         )
     except stripe_gateway.Refused as refusal:
         raise RefundRefused(refusal.message, code=refusal.code) from refusal
-    except stripe_gateway.OutcomeUnknown as error:
-        return _after_failure(refund, intent_id, at=at) if error.is_stored else None
+    except stripe_gateway.OutcomeUnknown:
+        return None
 
 
 def waiting_ids(*, limit: int = 100) -> list[int]:
     """Return ids of refunds that Stripe has not answered yet."""
     waiting = StripeRefund.objects.filter(status=Status.REQUESTED, idempotency_key__isnull=False)
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
-
-
-def _find_made(refund: StripeRefund, intent_id: str) -> Refund | None:
-    made = (
-        known for known in stripe_gateway.list_refunds(intent_id) if known.our_refund_id == str(refund.pk)
-    )
-    return next(made, None)
-
-
-def _after_failure(refund: StripeRefund, intent_id: str, *, at: datetime) -> Refund | None:
-    """Return the refund that Stripe made though it failed; else give ours another key for its next turn,
-    because this one only repeats the failure.
-    """
-    try:
-        known = _find_made(refund, intent_id)
-    except stripe_gateway.OutcomeUnknown:
-        return None
-    if known is None:
-        mine = StripeRefund.objects.filter(pk=refund.pk, idempotency_key=refund.idempotency_key)
-        reference = refund.payment.order.reference
-        mine.update(idempotency_key=f"{reference}-refund-{refund.pk}-{at.timestamp():.0f}")
-    return known
 
 
 def _shipping_amount(order: Order, payment: Payment, at_most: int | None) -> int:

@@ -108,15 +108,7 @@ class Refused(Exception):
 
 
 class OutcomeUnknown(Exception):
-    """No definite answer: timeout, cut connection, 409, 429 or 5xx. It may have happened.
-
-    `is_stored`: Stripe keeps this failure under the key of the call and repeats it. That call is over: a read
-    shows what came of it, and only another key will do anything more.
-    """
-
-    def __init__(self, message: str = "", *, is_stored: bool = False) -> None:
-        super().__init__(message)
-        self.is_stored = is_stored
+    """No definite answer: timeout, cut connection, 409, 429 or 5xx. It may have happened."""
 
 
 class ForgedEvent(Exception):
@@ -322,14 +314,7 @@ def _call(request: Callable[[], Any]) -> Any:
         raise NotConfigured("Stripe does not accept our key. Staff have to look.", retry_after=60) from error
     except (stripe.StripeError, ValueError) as error:
         # ValueError: an answer that was cut off before its JSON ended.
-        said = f"{type(error).__name__}: {error}"[:200]
-        raise OutcomeUnknown(said, is_stored=_is_stored(error)) from error
-
-
-def _is_stored(error: Exception) -> bool:
-    """Source: https://docs.stripe.com/api/idempotent_requests (500 errors are kept and repeated too)."""
-    headers = getattr(error, "headers", None) or {}
-    return (getattr(error, "http_status", None) or 0) >= 500 and bool(headers.get("Idempotent-Replayed"))
+        raise OutcomeUnknown(f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def _refusal(error: stripe.StripeError) -> Refused:

@@ -30,9 +30,7 @@ class Broken:
 
 @contextlib.contextmanager
 def broken(how: str) -> Iterator[Broken]:
-    """Listen, and "hang" (take requests, answer none), "trickle" (a byte at a time) answer "500", or answer
-    "500 kept" (one that Stripe has stored under the request's key).
-    """
+    """Listen, and "hang" (take requests, answer none), "trickle" (a byte at a time) or answer "500"."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     seen = Broken(port=listener.getsockname()[1])
 
@@ -60,12 +58,10 @@ def _talk(sock: socket.socket, how: str, seen: Broken) -> None:
             if b" HTTP/1.1\r\n" not in data:
                 continue
             seen.requests += 1
-            kept = "Idempotent-Replayed: true\r\n" if how == "500 kept" else ""
             head = (
-                f"HTTP/1.1 500 X\r\nContent-Type: application/json\r\n{kept}"
-                f"Content-Length: {len(ANSWER)}\r\n\r\n"
+                f"HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: {len(ANSWER)}\r\n\r\n"
             )
-            if how.startswith("500"):
+            if how == "500":
                 sock.sendall(head.encode() + ANSWER)
             elif how == "trickle":
                 for byte in head.encode() + ANSWER:

@@ -11,26 +11,6 @@ NOBODY_LISTENS = "http://127.0.0.1:9"
 
 
 @contextmanager
-def failure_kept(verb: str, *, arrives: bool = False) -> Iterator[None]:
-    """While open, Stripe answers a verb of the gateway with a failure that it repeats for the same key for
-    ever; `arrives` says whether the call did its work before it failed.
-    """
-    real, failed = getattr(stripe_gateway, verb), set[str]()
-
-    def fail(*args: Any, **kwargs: Any) -> Any:
-        is_repeat = kwargs["key"] in failed
-        if arrives and not is_repeat:
-            real(*args, **kwargs)
-        if is_repeat or not failed:
-            failed.add(kwargs["key"])
-            raise stripe_gateway.OutcomeUnknown("500", is_stored=is_repeat)
-        return real(*args, **kwargs)
-
-    with mock.patch.object(stripe_gateway, verb, fail):
-        yield
-
-
-@contextmanager
 def answer_lost(verb: str, *, arrives: bool = True) -> Iterator[None]:
     """While open, a verb of the gateway gets no answer; `arrives` says whether Stripe got the question."""
     real = getattr(stripe_gateway, verb)

@@ -15,7 +15,7 @@ from tests.chaos.customer import Outcome
 from tests.chaos.stack import SECRET_KEY, Stack
 
 # the login that `load_sample_data` makes and `make run` prints
-STAFF = {"username": "staff@shop.example", "password": "demo-only"}
+STAFF = {"login": "staff@shop.example", "password": "demo-only"}
 HIDDEN = re.compile(r'name="(csrfmiddlewaretoken|expected_left)"[^>]*value="([^"]*)"')
 PAID_WITHIN_S = 20.0
 
@@ -73,7 +73,7 @@ class Office:
 
     def _desk(self) -> requests.Session:
         desk = requests.Session()
-        login = f"{self.stack.base_url}/admin/login/"
+        login = f"{self.stack.base_url}/account/login"
         token = dict(HIDDEN.findall(desk.get(login, timeout=60).text))["csrfmiddlewaretoken"]
         form = {"csrfmiddlewaretoken": token, **STAFF}
         desk.post(login, data=form, headers={"Referer": login}, timeout=60)

@@ -8,12 +8,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from orders import attempts, checkout, payments, reconciler, refunds, stripe_gateway
+from orders import attempts, checkout, payments, reconciler, stripe_gateway
 from orders.models import Order, PaymentAttempt
 from shop.clock import reading
-from tests.broken_server import broken
 from tests.factories.catalog import make_variant
-from tests.outages import failure_kept
 from tests.stripe_side import StripeSide
 from tests.till import Till
 
@@ -197,76 +195,3 @@ def test_a_cancel_that_comes_after_the_money_begins_no_attempt(
     assert intent is not None
     assert intent.status == "succeeded"
     assert not PaymentAttempt.objects.filter(kind="cancel").exists()
-
-
-@pytest.mark.parametrize(("how", "is_stored"), [("500", False), ("500 kept", True)])
-def test_a_failure_that_stripe_keeps_is_told_from_one_that_may_pass(
-    how: str, is_stored: bool, settings: Any
-) -> None:
-    with broken(how) as server:
-        settings.STRIPE_API_BASE = server.http
-        with pytest.raises(stripe_gateway.OutcomeUnknown) as caught:
-            stripe_gateway.create_intent({"amount": 100}, key="k", mood=stripe_gateway.TILL)
-
-    assert caught.value.is_stored is is_stored
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("arrives", [False, True])
-def test_an_intent_whose_creation_failed_for_good_is_found_or_created_anew(
-    till: Till, stripe_side: StripeSide, arrives: bool
-) -> None:
-    make_variant(sku="FLK")
-    cart = till.cart(("FLK", 1))
-    with failure_kept("create_intent", arrives=arrives):
-        assert till.check_out(cart).status_code == 503
-        payment = Order.objects.get().payment
-        for minutes in (3, 6):
-            reconciler.check_silent_payments(at=reading.now() + timedelta(minutes=minutes), everything=True)
-
-        again = till.check_out(cart)
-
-    assert again.status_code == 200, again.content
-    stripe_side.pay(again.json()["payment"]["client_secret"])
-    till.settle()
-    payment.refresh_from_db()
-    assert payment.order.payment_status == "paid"
-    assert len(stripe_side.charges_of(payment.order.reference)) == 1
-    assert list(payment.attempts.values_list("outcome", "error_code")) == (
-        [("ok", "")] if arrives else [("refused", "failed_at_stripe"), ("ok", "")]
-    )
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("arrives", [False, True])
-def test_a_cancellation_that_failed_for_good_is_made_anew(till: Till, arrives: bool) -> None:
-    make_variant(sku="FLK")
-    placed = till.order(("FLK", 1))
-    order = Order.objects.get(reference=placed["reference"])
-    with failure_kept("cancel_intent", arrives=arrives):
-        for minutes in (61, 63, 65, 67):
-            reconciler.expire_orders(at=reading.now() + timedelta(minutes=minutes))
-        reconciler.check_silent_payments(at=reading.now() + timedelta(minutes=70), everything=True)
-
-    order.refresh_from_db()
-    assert order.status == "expired"
-    assert not PaymentAttempt.objects.filter(outcome__in=["started", "unknown"]).exists()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("arrives", [False, True])
-def test_a_refund_that_failed_for_good_goes_out_once(
-    till: Till, stripe_side: StripeSide, arrives: bool
-) -> None:
-    make_variant(sku="FLK")
-    order = till.bought(("FLK", 2))
-    refund = refunds.request_refund(order, amount=500, reason="torn", actor=None, at=reading.now())
-    with failure_kept("create_refund", arrives=arrives):
-        for minutes in (1, 2, 3):
-            reconciler.send_refunds(at=reading.now() + timedelta(minutes=minutes))
-
-    refund.refresh_from_db()
-    assert refund.status == "succeeded"
-    assert [
-        found.amount for found in stripe_gateway.list_refunds(order.payment.stripe_payment_intent_id)
-    ] == [500]
