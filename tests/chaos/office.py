@@ -10,12 +10,13 @@ from typing import Any
 
 import requests
 
+from tests import desk
 from tests.chaos.browser import refund_in_dashboard
 from tests.chaos.customer import Outcome
 from tests.chaos.stack import SECRET_KEY, Stack
 
 # the login that `load_sample_data` makes and `make run` prints
-STAFF = {"login": "staff@shop.example", "password": "demo-only"}
+STAFF = ("staff@shop.example", "demo-only")
 HIDDEN = re.compile(r'name="(csrfmiddlewaretoken|expected_left)"[^>]*value="([^"]*)"')
 PAID_WITHIN_S = 20.0
 
@@ -63,21 +64,13 @@ class Office:
         """Fill in the admin's form, and press the button twice, as people do."""
         button = "refund_part" if part else "refund_rest"
         url = f"{self.stack.base_url}/admin/orders/order/{order_id}/{button}/"
-        with contextlib.suppress(requests.RequestException, KeyError):
-            desk = self._desk()
-            hidden = dict(HIDDEN.findall(desk.get(url, timeout=60).text))
+        with contextlib.suppress(requests.RequestException):
+            session = desk.sign_in(self.stack.base_url, *STAFF)
+            hidden = dict(HIDDEN.findall(session.get(url, timeout=60).text))
             typed = {**hidden, "reason": "chaos"} | ({"amount": f"{part / 100:.2f}"} if part else {})
             for _ in range(2):
-                desk.post(url, data=typed, headers={"Referer": url}, timeout=60)
+                session.post(url, data=typed, headers={"Referer": url}, timeout=60)
             self._count("staff" if "expected_left" in hidden else "staff, too late")
-
-    def _desk(self) -> requests.Session:
-        desk = requests.Session()
-        login = f"{self.stack.base_url}/account/login"
-        token = dict(HIDDEN.findall(desk.get(login, timeout=60).text))["csrfmiddlewaretoken"]
-        form = {"csrfmiddlewaretoken": token, **STAFF}
-        desk.post(login, data=form, headers={"Referer": login}, timeout=60)
-        return desk
 
     def _count(self, kind: str) -> None:
         with self._lock:

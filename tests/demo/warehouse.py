@@ -5,6 +5,7 @@ import re
 
 import requests
 
+from tests import desk
 from tests.demo.journey import Journey
 from tests.demo.stage import FactMissing, Stage, show
 
@@ -48,11 +49,7 @@ def _sign_in(stage: Stage) -> requests.Session:
     login = re.search(r"demo login: (\S+) / ([^)\s]+)", stage.manage("show_addresses"))
     if login is None:
         raise FactMissing("`show_addresses` names no demo login")
-    browser, page = requests.Session(), f"{stage.base_url}/admin/login/"
-    known = {"username": login.group(1), "password": login.group(2), "next": "/admin/"}
-    token = _field(_get(browser, page), "csrfmiddlewaretoken")
-    _post(browser, page, {**known, "csrfmiddlewaretoken": token})
-    return browser
+    return desk.sign_in(stage.base_url, login.group(1), login.group(2))
 
 
 def _get(browser: requests.Session, url: str) -> str:
