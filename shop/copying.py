@@ -20,7 +20,7 @@ def insert(rows: Sequence[models.Model]) -> None:
     for row, pk in zip(rows, _new_ids(meta, len(rows)), strict=True):
         row.pk = pk
     fields = [(field.attname, _told(field)) for field in meta.local_concrete_fields]
-    columns = ", ".join(_quoted(field.column) for field in meta.local_concrete_fields)
+    columns = ", ".join(_quoted(str(field.column)) for field in meta.local_concrete_fields)
     statement = f"COPY {_quoted(meta.db_table)} ({columns}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for row in rows:

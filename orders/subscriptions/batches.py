@@ -92,7 +92,7 @@ def _know(coming: Sequence[BillingCycle]) -> dict[int, FirstOrder]:
         item.card = cards[item.card_id] if item.card_id else None
     lines = OrderLine.objects.filter(pk__in={item.started_by_id for item in items})
     told = lines.values_list("pk", "order_id", "order__reference", "order__is_test")
-    return {line_id: FirstOrder(*order) for line_id, *order in told}
+    return {row[0]: FirstOrder(pk=row[1], reference=row[2], is_test=row[3]) for row in told}
 
 
 def _learn(facts: Facts, coming: Sequence[BillingCycle]) -> None:

@@ -267,3 +267,37 @@ def _move_sequences() -> None:
             cursor.execute(
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"
             )
+
+
+def doubles(due: int) -> dict[str, tuple[int, int]]:
+    """Return what is there after planning and claiming, each beside what should be."""
+    asked = {
+        "refills claimed, by their rows": (
+            "SELECT count(*) FROM orders_refill WHERE status = 'claimed'",
+            due,
+        ),
+        "reminders": (f"SELECT count(*) FROM mail_outbox WHERE created_at = '{NOW.isoformat()}'", due + 1),
+        "cycles that are due and in no refill": (
+            "SELECT count(*) FROM orders_billing_cycle c JOIN orders_subscription s ON s.id = c.subscription_id "
+            f"WHERE c.status = 'open' AND c.refill_id IS NULL AND s.status = 'active' AND s.card_id IS NOT NULL "
+            f"AND c.due_at <= '{(NOW + timedelta(days=2)).isoformat()}'",
+            0,
+        ),
+        "items of more than their refill's customer": (
+            "SELECT count(*) FROM orders_refill_item i JOIN orders_refill r ON r.id = i.refill_id "
+            "JOIN orders_billing_cycle c ON c.id = i.cycle_id JOIN orders_subscription s "
+            "ON s.id = c.subscription_id WHERE s.customer_id <> r.customer_id AND r.status = 'claimed'",
+            0,
+        ),
+        "refills without a notice or a total": (
+            "SELECT count(*) FROM orders_refill WHERE status = 'claimed' "
+            "AND (notice_id IS NULL OR quoted_total IS NULL)",
+            0,
+        ),
+    }
+    found = {}
+    with connection.cursor() as cursor:
+        for what, (statement, should_be) in asked.items():
+            cursor.execute(statement)
+            found[what] = (cursor.fetchone()[0], should_be)
+    return found
