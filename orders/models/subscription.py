@@ -170,6 +170,10 @@ class Refill(models.Model):
     # When stock was first found short: the customer is told of it once.
     short_since = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
+    # Counted up by each claim: a worker whose claim is not the latest asks nobody for money.
+    claims = models.PositiveIntegerField(default=0, db_default=0)
+    # How often Stripe's answer did not come under the claims since it was last due.
+    unanswered = models.PositiveSmallIntegerField(default=0, db_default=0)
     paid_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
