@@ -44,6 +44,10 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     "Refills": (
         ("orders.Subscription", "autorenew"),
         ("orders.Refill", "package_2"),
+        ("orders.BulkChange", "playlist_add_check"),
+        ("orders.BulkChangeRow", "rule"),
+        ("orders.PriceRise", "trending_up"),
+        ("orders.RefillExtra", "add_circle"),
         ("orders.BillingCycle", "event_repeat"),
         ("orders.SavedCard", "credit_card"),
         ("orders.RefillBreaker", "electric_bolt"),
