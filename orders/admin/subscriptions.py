@@ -1,10 +1,12 @@
 """Subscriptions and refills in the admin: read, and a few buttons that call verbs."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
@@ -205,6 +207,30 @@ def _is_moment(value: datetime | None) -> bool:
     return value is not None and value.tzinfo is not None
 
 
+def due_tomorrow(at: datetime) -> QuerySet[Refill]:
+    """Refills that are going to be charged on the shop's next day."""
+    zone = ZoneInfo(settings.SHOP_TIME_ZONE)
+    begins = datetime.combine(at.astimezone(zone).date() + timedelta(days=1), time.min, zone)
+    return Refill.objects.filter(
+        status__in=[Refill.Status.PLANNED, Refill.Status.BACKORDERED, Refill.Status.DUNNING],
+        next_attempt_at__gte=begins,
+        next_attempt_at__lt=begins + timedelta(days=1),
+    )
+
+
+class DueFilter(admin.SimpleListFilter):
+    title = "due"
+    parameter_name = "due"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("tomorrow", "tomorrow")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Refill]) -> QuerySet[Refill]:
+        if self.value() != "tomorrow":
+            return queryset
+        return queryset.filter(pk__in=due_tomorrow(reading.now()).values("pk"))
+
+
 @register(Refill)
 class RefillAdmin(ReadOnlyAdmin):
     list_display = (
@@ -217,7 +243,7 @@ class RefillAdmin(ReadOnlyAdmin):
         "order",
         "paid",
     )
-    list_filter = ("status", "currency")
+    list_filter = (DueFilter, "status", "currency")
     search_prefixes = {
         "reference__startswith": str.upper,
         "customer__email__istartswith": str,

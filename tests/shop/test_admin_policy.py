@@ -209,6 +209,8 @@ OWN_PAGES: Mapping[str, AbstractSet[str]] = {
     "admin:warehouse_to_pick": {_W, _S, _M},
     "admin:warehouse_dispatch": {_W, _S, _M},
     "admin:warehouse_tracking": {_W, _M},
+    "refill-figures": {_S, _M},
+    "refill-demand": {_W, _S, _M},
 }
 
 NOWHERE = 999_999_999
