@@ -104,7 +104,8 @@ class Campaign:
                     if not work:
                         return
                     kind, first, count = work.popleft()
-                self._people("begin", "--kind", kind, "--first", str(first), "--count", str(count))
+                whom = ("--kind", kind, "--first", str(first), "--count", str(count))
+                self._people("begin", *whom, "--stripe", self.stack.devstripe_url)
 
         # A child of a thread is told to end when that thread does: each ends before its thread.
         threads = [threading.Thread(target=labour) for _ in range(2)]

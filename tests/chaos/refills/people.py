@@ -31,16 +31,16 @@ KINDS = ("pay", "skip", "cancel", "decline", "authenticate", "short")
 CARDS = {"decline": "chargeCustomerFail", "authenticate": "authenticationRequired"}
 
 
-def begin(first: int, count: int, kind: str, unit: str, units: int) -> int:
+def begin(first: int, count: int, kind: str, unit: str, units: int, stripe: str) -> int:
     """Let customers check out one item on refill each, and pay; return how many subscriptions they have."""
     at = reading.now()
     sku = SCARCE_SKU if kind == "short" else SKU
     put_in_stock(Variant.objects.get(sku=sku), 3 * count, code=f"L-{kind}-{first}", at=at)
     for number in range(first, first + count):
-        _check_out(f"{kind}-{number}@refill.example", sku, carts.Refill(unit, units), at)
+        _check_out(f"{kind}-{number}@refill.example", sku, carts.Refill(unit, units), stripe, at)
     if kind in CARDS:
         for row in _of(kind):
-            _change_card(row, CARDS[kind], at)
+            _change_card(row, CARDS[kind], stripe, at)
     if kind == "short":
         _break_all_of(SCARCE_SKU, at)
     return _of(kind).count()
@@ -60,7 +60,7 @@ def _of(kind: str) -> Any:
     return Subscription.objects.filter(customer__email__startswith=f"{kind}-").order_by("pk")
 
 
-def _check_out(email: str, sku: str, refill: Any, at: datetime) -> None:
+def _check_out(email: str, sku: str, refill: Any, stripe: str, at: datetime) -> None:
     cart = carts.create(at=at)
     carts.set_details(
         cart, {"email": email, "shipping_address": ADDRESS, "shipping_method": "standard"}, at=at
@@ -70,17 +70,16 @@ def _check_out(email: str, sku: str, refill: Any, at: datetime) -> None:
     consents = checkout.Consents(terms=True, refill=True)
     done = checkout.check_out(cart.token, expected_total=total, consents=consents, user=None, at=at)
     assert done.intent is not None
-    browser = Browser(settings.STRIPE_API_BASE, PUBLISHABLE_KEY)
-    said = browser.pay(done.intent.client_secret)
+    said = Browser(stripe, PUBLISHABLE_KEY).pay(done.intent.client_secret)
     assert said == "succeeded", said
     settlement.observe_by_id(done.intent.id, mood=stripe_gateway.at_the_till(), at=at)
 
 
-def _change_card(row: Any, name: str, at: datetime) -> None:
+def _change_card(row: Any, name: str, stripe: str, at: datetime) -> None:
     """Give a subscription a card that Stripe took, and will refuse when its owner is away."""
     customer = row.customer
     answer = requests.post(
-        f"{settings.STRIPE_API_BASE}/v1/payment_methods/pm_card_{name}/attach",
+        f"{stripe}/v1/payment_methods/pm_card_{name}/attach",
         data={"customer": customer.stripe_customer_id},
         headers={"Authorization": f"Bearer {settings.STRIPE_SECRET_KEY}"},
         timeout=30,
@@ -110,10 +109,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--kind", choices=KINDS, default="pay")
     parser.add_argument("--every", default="week:4", help="the interval, as unit:count")
+    parser.add_argument("--stripe", default="", help="where browsers find Stripe: past every proxy")
     given = parser.parse_args()
     unit, units = given.every.split(":")
     if given.what == "begin":
-        done = begin(given.first, given.count, given.kind, unit, int(units))
+        done = begin(given.first, given.count, given.kind, unit, int(units), given.stripe)
     else:
         done = think_again()
     print(json.dumps({"done": done}))
