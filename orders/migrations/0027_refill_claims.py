@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0023_refill_notices")]
+    dependencies = [("orders", "0026_reminders_by_index")]
 
     operations = [
         migrations.AddField(

@@ -212,6 +212,10 @@ class BillingCycle(models.Model):
         SKIPPED = "skipped"
         CANCELLED = "cancelled"
 
+    class Reminder(models.TextChoices):
+        SHORT = "short"
+        LONG = "long"
+
     # A skip can be taken back.
     STATUS_STEPS: ClassVar[Table] = {
         Status.OPEN: {Status.PAID, Status.SKIPPED, Status.CANCELLED},
@@ -225,6 +229,10 @@ class BillingCycle(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     refill = models.ForeignKey(Refill, on_delete=models.PROTECT, null=True, blank=True, related_name="cycles")
     closed_at = models.DateTimeField(null=True, blank=True)
+    # Which reminder it waits for, by its subscription's interval; empty: none, since it is closed, or its
+    # subscription rests or has no card. Kept by triggers (migration `reminders_by_index`), so that PLAN finds
+    # what is due by an index, however many rest.
+    reminder = models.CharField(max_length=5, choices=Reminder.choices, null=True, blank=True, editable=False)
 
     class Meta:
         db_table = "orders_billing_cycle"
@@ -237,9 +245,9 @@ class BillingCycle(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["due_at"],
-                condition=Q(status="open", refill__isnull=True),
-                name="orders_billing_cycle_unplanned",
+                fields=["reminder", "due_at", "id"],
+                condition=Q(status="open", refill__isnull=True, reminder__isnull=False),
+                name="orders_billing_cycle_waiting",
             )
         ]
 

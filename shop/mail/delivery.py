@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from shop import alive
 from shop.characters import one_line
-from shop.mail import refusals, suppression
+from shop.mail import refusals, rendering, suppression
 from shop.mail.models import OutboxMessage, SuppressedAddress
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ def _deliver(message: OutboxMessage, *, at: datetime) -> bool:
         _finish(message, status=OutboxMessage.Status.SUPPRESSED)
         return False
     if _is_outdated(message, at):
+        return False
+    if not _has_words(message, at):
         return False
     try:
         _send(message)
@@ -93,6 +95,17 @@ def _is_outdated(message: OutboxMessage, at: datetime) -> bool:
         if import_string(look)(message, at=at):
             return False
         _finish(message, status=OutboxMessage.Status.SUPPRESSED, error="no longer true")
+    return True
+
+
+def _has_words(message: OutboxMessage, at: datetime) -> bool:
+    """Draw a mail that was written without its words; one that cannot be drawn waits, and no other."""
+    try:
+        rendering.settle(message)
+    except Exception as error:
+        logger.exception("mail %s cannot be drawn", message.pk)
+        _try_later(message, error, at)
+        return False
     return True
 
 
