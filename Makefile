@@ -43,6 +43,10 @@ stripe-smoke: ## pay, refund and more at Stripe itself, with your own test key (
 chaos-payments: ## break payments on purpose, then balance the books (SEED=1 RUNS=500 PROXY=own|shared)
 	@exec $(DEVSTACK) chaos --seed $(SEED) --runs $(RUNS) --proxy $(PROXY)
 
+chaos-refills: REFILLS ?= 300
+chaos-refills: ## kill workers while refills are charged, then balance the books (SEED=1 REFILLS=300 ARGS=)
+	@exec $(DEVSTACK) chaos-refills --seed $(SEED) --refills $(REFILLS) $(ARGS)
+
 prove-orders: ## random baskets, refunds and races for discounts, as often as promised
 	@PROVE=1 exec $(DEVSTACK) test tests/orders/test_sums.py tests/orders/test_redemption_races.py
 
