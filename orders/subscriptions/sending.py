@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from orders.models import Refill, Subscription
-from orders.subscriptions import consents, holding, planning, quoting
+from orders.subscriptions import consents, holding, parcels, quoting
+from orders.subscriptions.facts import Facts
 from orders.subscriptions.holding import Held
 from orders.totals import Quote
 from shop.exceptions import Conflict
@@ -38,8 +39,9 @@ def preview(subscription: Subscription, *, at: datetime) -> Quote:
     _refuse(held)
     if held.open_refill is not None:
         return quoting.quote(held.open_refill, at=at)
-    refill, items = planning.draft(planning.together_with(cycle), at=at)
-    return quoting.quote_items(refill, items, at=at)
+    facts = Facts(at)
+    refill, items = parcels.draft(parcels.together_with(cycle), facts=facts)
+    return quoting.quote_items(refill, items, facts=facts)
 
 
 @transaction.atomic(durable=True)
@@ -56,7 +58,7 @@ def send_now(
     if _is_asked(held, at=at):
         return held.subscription
     _refuse(held)
-    refill = held.open_refill or planning.begin(planning.together_with(held.cycle), at=at)
+    refill = held.open_refill or parcels.begin(parcels.together_with(held.cycle), at=at)
     quote = quoting.quote(refill, at=at)
     if quote.total != expected_total:
         raise TotalChanged(

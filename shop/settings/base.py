@@ -154,10 +154,14 @@ def database(url: str) -> dict:
     """Return Django's DATABASES entry for a PostgreSQL URL, with a psycopg pool and a lock timeout."""
     options = {
         "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 12), "timeout": 10},
-        "options": f"-c lock_timeout={LOCK_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
+        "options": f"-c lock_timeout={LOCK_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000"
+        # What a worker holds is free a minute after its machine has gone: see shop.alive.
+        " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
     }
     parsed = dj_database_url.parse(url)
-    return {**parsed, "CONN_MAX_AGE": 0, "ATOMIC_REQUESTS": False, "OPTIONS": options}
+    # A connection that was cut in the pool is noticed before it is used.
+    kept = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
+    return {**parsed, **kept, "OPTIONS": options}
 
 
 REDIS_SOCKET_TIMEOUT_S = 0.5
