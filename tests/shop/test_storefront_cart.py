@@ -208,15 +208,15 @@ def test_a_use_above_the_label_is_warned_of_and_sold_no_more_for(client: Client)
 
 
 def test_what_outlasts_its_shelf_life_is_sold_once_and_said_kindly(client: Client) -> None:
-    litre = make_oil(sku="OIL-1000", net_content=1000, product__durability_months=12)
-    add(client, litre.sku)
+    """1 L at 5 sprays a day would take 1,266 days of the 730 that it keeps."""
+    add(client, make_oil(net_content=1000, name="1 L").sku)
+    line = CartLine.objects.get()
 
-    shown = words(client.get("/cart"))
+    shown = words(client.get("/cart", {"line": line.pk, "sprays": "5"}))
 
-    assert "would fit" not in shown
-    assert "it would pass its best-before date: buy it once" in shown
-    assert "week:" in shown
-    assert 'name="interval" value="week:' not in shown
+    assert "At this use it would pass its best-before date: buy it once." in shown
+    assert "lasts about <strong>730 days</strong>" in shown
+    assert "Make it" not in shown
 
 
 @pytest.mark.parametrize("told", [{"sessions": "0"}, {"people": "x"}, {"sprays": "5"}, {"method": "skin"}])
