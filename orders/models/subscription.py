@@ -90,6 +90,17 @@ class Subscription(models.Model):
             ),
             models.UniqueConstraint(fields=["started_by", "started_sku"], name="orders_subscription_once"),
         ]
+        # Of those that a sweep looks for only: what is indexed does not grow with what exists.
+        indexes = [
+            models.Index(
+                fields=["paused_until", "id"],
+                condition=Q(status="paused", paused_until__isnull=False),
+                name="orders_subscription_resumes",
+            ),
+            models.Index(
+                fields=["terms_told_at"], condition=Q(status="active"), name="orders_subscription_terms"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.reference
@@ -202,6 +213,11 @@ class Refill(models.Model):
                 fields=["claimed_at"],
                 condition=Q(status__in=["claimed", "charging"]),
                 name="orders_refill_in_work",
+            ),
+            models.Index(
+                fields=["first_declined_at"],
+                condition=Q(status__in=["dunning", "action_required"], next_attempt_at__isnull=True),
+                name="orders_refill_owner_waits",
             ),
         ]
 
