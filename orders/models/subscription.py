@@ -83,6 +83,7 @@ class Subscription(models.Model):
     class Meta:
         db_table = "orders_subscription"
         ordering = ["-id"]
+        indexes = [models.Index(fields=["-id"], condition=Q(is_test=True), name="orders_subscription_test")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(quantity__gt=0, interval_count__gt=0), name="orders_subscription_positive"
