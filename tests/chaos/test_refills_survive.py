@@ -25,7 +25,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Campaign, 
     with Sink() as sink:
         more_env = {"EMAIL_URL": f"smtp://127.0.0.1:{sink.port}"}
         with running(folder, seed=SEED, more_env=more_env) as stack:
-            campaign = Campaign(stack, sink, SEED, REFILLS, OTHERS, KILLS, waves=1, gently=True)
+            campaign = Campaign(stack, sink, SEED, REFILLS, OTHERS, kills=KILLS, waves=1, gently=True)
             yield campaign, campaign.run(within_s=None)
 
 
