@@ -22,6 +22,7 @@ COMMANDS = {
     "chaos": "break payments on purpose and balance the books: chaos --seed 1 --runs 500",
     "bench-inventory": "measure reserve and release beside the bare statements",
     "bench-orders": "find orders in the admin among a million",
+    "bench-refills": "plan and claim refills among a million subscriptions",
     "env": "print the running stack's environment",
     "stop": "stop the running stack",
     "python": "run the project's Python: python ARGS…",

@@ -13,6 +13,7 @@ MODULES = {
     "chaos": "tests.chaos",
     "bench-inventory": "tests.bench.inventory",
     "bench-orders": "tests.bench.orders",
+    "bench-refills": "tests.bench.refills",
 }
 
 
