@@ -10,6 +10,7 @@ from catalog.models import Variant
 from orders.models.cart import RefillUnit
 from orders.models.customer import Customer, SavedCard
 from orders.models.order import Order, OrderLine
+from shop.accounts.models import User
 from shop.transitions import Table
 
 
@@ -69,11 +70,15 @@ class Subscription(models.Model):
     paused_until = models.DateField(null=True, blank=True, help_text="local day; empty: until resumed")
     # Not a column: the tag of the state that a caller has seen. A verb refuses if that has changed meanwhile.
     seen_tag: str = ""
+    # Not a column: the member of staff who acts; None: its owner does.
+    acted_by: User | None = None
     # The latest payment for this item: no second one within half an interval.
     last_paid_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     # When its owner was last told of its terms: when it began, then as often as the region asks for.
     terms_told_at = models.DateTimeField(null=True, blank=True)
+    # Begun by a test order: left out of reports.
+    is_test = models.BooleanField(default=False)
 
     class Meta:
         db_table = "orders_subscription"
