@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from orders.models import BillingCycle, Refill, RefillItem, Subscription
-from orders.subscriptions import breaker, guards, planning, quoting, schedule
+from orders.subscriptions import breaker, guards, parcels, quoting, schedule
+from orders.subscriptions.facts import Facts
 from orders.totals import Quote
 
 DATES_AHEAD = 4
@@ -113,9 +114,10 @@ def _of_refill(found: Outlook, refill: Refill, *, at: datetime) -> None:
 
 
 def _of_draft(found: Outlook, cycle: BillingCycle, *, at: datetime) -> None:
-    refill, found.items = planning.draft(planning.together_with(cycle), at=at)
+    facts = Facts(at)
+    refill, found.items = parcels.draft(parcels.together_with(cycle), facts=facts)
     found.charge_at = refill.next_attempt_at
     try:
-        found.quote = quoting.quote_items(refill, found.items, at=at)
+        found.quote = quoting.quote_items(refill, found.items, facts=facts)
     except quoting.REFUSALS as refusal:
         found.notes.append(refusal.detail)
