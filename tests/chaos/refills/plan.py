@@ -46,7 +46,7 @@ def draw(seed: int, number: int, *, refills: int, kills: int, gently: bool = Fal
     `gently` kills none that takes long to start anew.
     """
     rng = random.Random(f"{seed}:refills:{number}")
-    held = max(1, round(kills * 0.7))
+    held = max(1, round(kills * 0.8))
     rules = [
         *(_held(rng, refills) for _ in range(held)),
         *(_fault(rng, refills) for _ in range(max(2, refills // 3))),
@@ -64,7 +64,7 @@ def draw(seed: int, number: int, *, refills: int, kills: int, gently: bool = Fal
 
 def _blows(rng: random.Random, kinds: tuple[tuple[str, int], ...], kills: int) -> list[str]:
     found: list[str] = []
-    while sum(kind in KILLS for kind in found) < round(kills * 0.6):
+    while sum(kind in KILLS for kind in found) < round(kills * 0.7):
         found.append(plan.one(rng, kinds))
     return found
 
