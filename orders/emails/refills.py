@@ -10,7 +10,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from orders import addresses, links
+from orders import addresses, links, refill_links
 from orders.models import Order, Refill, RefillItem, SavedCard, Subscription
 from shop.mail import languages
 from shop.mail.outbox import Letter
@@ -94,7 +94,12 @@ def card_missing(card: SavedCard, waiting: Sequence[Subscription]) -> Letter:
         occasion="removed",
         subject=f"{_('Action required: your refills need a card')} [{first.reference}]",
         template="orders/mail/card_missing",
-        context={"card": str(card), "names": names, "is_test": first.is_test, "url": links.order_url(first)},
+        context={
+            "card": str(card),
+            "names": names,
+            "is_test": first.is_test,
+            "url": refill_links.of_subscription(waiting[0])["card"],
+        },
         locale=card.customer.locale,
     )
 
@@ -140,6 +145,7 @@ def _about_subscription(
             "what": what,
             "is_test": order.is_test,
             "url": links.order_url(order),
+            "pages": refill_links.of_subscription(subscription),
         },
         locale=subscription.customer.locale,
     )
@@ -181,6 +187,7 @@ def _about(refill: Refill) -> dict[str, Any]:
         "address": addresses.lines(refill.shipping_address, locale=refill.customer.locale),
         "is_test": order.is_test if order else False,
         "url": links.order_url(order) if order else "",
+        "pages": refill_links.of_refill(refill),
     }
 
 

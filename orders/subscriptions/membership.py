@@ -1,5 +1,6 @@
 """What a refill holds. Only these verbs change it, under its lock, and every change quotes again."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from catalog import inventory, pricing
@@ -66,20 +67,36 @@ def join_extras(refill: Refill, *, at: datetime) -> None:
 
     What is short waits for the next parcel, and does not hold this one up; what is no longer sold is gone.
     """
+    together = refill.cycles.values_list("subscription_id", flat=True)
+    joining, gone = waiting_extras(together, refill.currency, at=at)
+    for extra in gone:
+        extra.status, extra.ended_at = RefillExtra.Status.REMOVED, at
+        extra.save(update_fields=["status", "ended_at"])
+    for extra, unit_price in joining:
+        _put_in(refill, extra, unit_price=unit_price)
+
+
+def waiting_extras(
+    subscription_ids: Iterable[int], currency: str, *, at: datetime
+) -> tuple[list[tuple[RefillExtra, int]], list[RefillExtra]]:
+    """Return the one-off items that would join a parcel of these subscriptions now, each with its unit price,
+    and those that are no longer sold. Writes nothing.
+    """
     waiting = RefillExtra.objects.filter(
-        status=RefillExtra.Status.WAITING, refill=None, subscription__cycles__refill=refill
+        status=RefillExtra.Status.WAITING, refill=None, subscription__in=list(subscription_ids)
     )
-    found = list(waiting.select_related("variant__product").distinct().order_by("pk"))
+    found = list(waiting.select_related("variant__product").order_by("pk"))
     variants = [extra.variant for extra in found]
-    offers = pricing.offers_for(variants, refill.currency, at) if found else {}
+    offers = pricing.offers_for(variants, currency, at) if found else {}
     available = inventory.available_for(variants) if found else {}
+    joining, gone = [], []
     for extra in found:
         offer = offers.get(extra.variant_id)
         if offer is None or not extra.variant.is_sold:
-            extra.status, extra.ended_at = RefillExtra.Status.REMOVED, at
-            extra.save(update_fields=["status", "ended_at"])
+            gone.append(extra)
         elif available[extra.variant_id] >= extra.quantity:
-            _put_in(refill, extra, unit_price=min(extra.unit_price, offer.amount))
+            joining.append((extra, min(extra.unit_price, offer.amount)))
+    return joining, gone
 
 
 def free_extras(refill: Refill) -> None:

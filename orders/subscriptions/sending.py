@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from orders.models import Refill, Subscription
-from orders.subscriptions import consents, holding, planning, quoting
+from orders.models import Refill, RefillItem, Subscription
+from orders.subscriptions import consents, holding, membership, planning, quoting
 from orders.subscriptions.holding import Held
 from orders.totals import Quote
 from shop.exceptions import Conflict
@@ -38,8 +38,16 @@ def preview(subscription: Subscription, *, at: datetime) -> Quote:
     _refuse(held)
     if held.open_refill is not None:
         return quoting.quote(held.open_refill, at=at)
-    refill, items = planning.draft(planning.together_with(cycle), at=at)
-    return quoting.quote_items(refill, items, at=at)
+    together = planning.together_with(cycle)
+    refill, items = planning.draft(together, at=at)
+    joining, _ = membership.waiting_extras([one.subscription_id for one in together], refill.currency, at=at)
+    along = [
+        RefillItem(
+            refill=refill, variant=extra.variant, quantity=extra.quantity, unit_price=unit_price, extra=extra
+        )
+        for extra, unit_price in joining
+    ]
+    return quoting.quote_items(refill, [*items, *along], at=at)
 
 
 @transaction.atomic(durable=True)

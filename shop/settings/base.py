@@ -274,6 +274,9 @@ LIMITS = {
     "codes_per_ip": (30, 3600),
     "codes_per_cart": (15, 3600),
     "export_per_account": (20, 3600),
+    "refill_link_per_ip": (20, 3600),
+    "refill_link_per_email": (5, 3600),
+    "refill_changes_per_holder": (60, 3600),
 }
 # How long what nobody needs is kept: see shop.privacy.retention. What has rules of its own (requests for
 # stock, idempotency keys) forgets by itself.
@@ -289,6 +292,8 @@ RETENTION = {
 RETENTION_YEARS = {"GB": 6, "US": 7, "*": 10}
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)
+# Links in mails about refills change what is charged: they age sooner, and a fresh one is a mail away.
+REFILL_LINK_MAX_AGE = timedelta(days=60)
 CLOCK_CAN_MOVE = False
 
 # --- API ----------------------------------------------------------------------------------------------------
