@@ -88,7 +88,7 @@ def _skip(refill: Refill, at: datetime) -> str:
 def _take_back(refill: Refill, at: datetime) -> str:
     taken = parcels.take_back(refill, at=at)
     return (
-        "It comes after all. We write to you again before we charge."
+        "It comes after all. A reminder comes before we charge."
         if taken
         else "There is nothing to take back."
     )

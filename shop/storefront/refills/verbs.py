@@ -153,7 +153,7 @@ VERBS: dict[str, Verb] = {
         ),
         done=lambda item: f"From the next parcel on you get {item.row.quantity}.",
         lead=lambda item, at: (
-            "If the total of a parcel that we announced rises, we write again before we charge."
+            "If the total of a parcel that we announced rises, you hear of it before we charge."
         ),
     ),
     "address": Verb(
