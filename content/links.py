@@ -49,11 +49,6 @@ def preview_path(article: Article, *, at: datetime | None = None) -> str:
     return f"{ARTICLES_PATH}/preview/{token}"
 
 
-def preview_url(article: Article, *, at: datetime | None = None) -> str:
-    """Return the full address of `preview_path`."""
-    return absolute(preview_path(article, at=at))
-
-
 def article_for_preview(token: str, at: datetime) -> Article:
     """Return the article that a preview link is for.
 

@@ -23,6 +23,8 @@ CREATIONS = (Kind.CREATE_CUSTOMER, Kind.CREATE_INTENT)
 # Stripe keeps an idempotency key for at least 24 hours: after this, a key proves nothing any more.
 # Source: https://docs.stripe.com/api/idempotent_requests
 KEY_HOLDS_FOR = timedelta(hours=23)
+# The error code of an attempt whose key ran out unanswered: nothing was refused.
+NEVER_ARRIVED = "never_arrived"
 WAITING_FOR_A_CARD = frozenset({"requires_payment_method", "requires_confirmation"})
 
 
@@ -73,22 +75,40 @@ def leave_customer(payment: Payment, *, at: datetime) -> None:
     left.update(outcome=Outcome.REFUSED, error_code="abandoned", finished_at=at)
 
 
-def begin(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime) -> PaymentAttempt:
+def answered_confirmations(payment: Payment) -> int:
+    """Return how often Stripe has given a definite answer to "charge this card"."""
+    confirmations = payment.attempts.filter(kind=Kind.CONFIRM).exclude(outcome__in=UNRESOLVED)
+    return confirmations.exclude(error_code=NEVER_ARRIVED).count()
+
+
+def begin(
+    payment: Payment,
+    kind: str,
+    request: dict[str, Any],
+    *,
+    at: datetime,
+    may_begin: Callable[[], bool] = lambda: True,
+) -> PaymentAttempt:
     """Commit an attempt before its call; an unresolved one of the same kind is handed back instead.
+
+    `may_begin` is asked under the order's lock: whoever takes the caller's work away has either written an
+    attempt before, which is seen here, or will see ours.
 
     :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
     :raises AlreadyThere: if somebody else has created meanwhile what this attempt would create again, or the
-        money has come.
+        money has come, or it is no longer the caller's to begin.
     :raises OrderEnded: if the order has ended meanwhile, and nothing may be asked for it any more.
     """
     last = payment.attempts.order_by("-number").first()
-    if last is not None and last.outcome in UNRESOLVED and last.kind == kind:
+    if last is not None and last.outcome in UNRESOLVED and last.kind == kind and may_begin():
         return last
     with transaction.atomic(durable=True):
-        return _begin_locked(payment, kind, request, at=at)
+        return _begin_locked(payment, kind, request, at=at, may_begin=may_begin)
 
 
-def _begin_locked(payment: Payment, kind: str, request: dict[str, Any], *, at: datetime) -> PaymentAttempt:
+def _begin_locked(
+    payment: Payment, kind: str, request: dict[str, Any], *, at: datetime, may_begin: Callable[[], bool]
+) -> PaymentAttempt:
     """Look again under the locks: a double click has finished its attempt since the caller read its rows.
 
     Who ends an order holds its lock too: they see our attempt, or we see that the order has ended.
@@ -100,6 +120,9 @@ def _begin_locked(payment: Payment, kind: str, request: dict[str, Any], *, at: d
         # Nobody looks at an attempt again once the money has come: none is begun.
         raise AlreadyThere
     last = row.attempts.order_by("-number").first()
+    # After the last attempt was read: an answer that comes in between is seen by one of the two.
+    if not may_begin():
+        raise AlreadyThere
     if last is not None and last.outcome in UNRESOLVED:
         if last.kind == kind:
             return last
@@ -177,7 +200,7 @@ def _note_trouble(attempt: PaymentAttempt, outcome: str, *, at: datetime, detail
         if attempt.outcome == Outcome.UNKNOWN:
             return
         kind, words = "attempt_unknown", f"No answer from Stripe to “{call}”; it is asked again."
-    elif code == "never_arrived":
+    elif code == NEVER_ARRIVED:
         kind, words = "attempt_lost", f"“{call}” never arrived at Stripe; it starts anew."
     elif details.get("decline_code"):
         return

@@ -4,6 +4,7 @@ Every call is preceded by a committed `PaymentAttempt`. An attempt without a def
 under the same key with the same parameters, and no other attempt starts before it is resolved.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,18 +80,25 @@ def open_intent(order: Order, *, at: datetime, mood: Mood) -> Intent:
         raise PaymentRefused(refusal.message, stripe_code=refusal.code) from refusal
 
 
-def charge_saved_card(order: Order, card: SavedCard, *, at: datetime) -> Intent:
+def charge_saved_card(order: Order, card: SavedCard, *, at: datetime, holds: Callable[[], bool]) -> Intent:
     """Charge a saved card while its owner is away, and return the intent as it then stands.
 
-    A decline is an answer, not an error: the returned intent carries its code.
+    A decline is an answer, not an error: the returned intent carries its code. `holds` says whether the
+    caller may still charge; it is asked as the attempt is written. So is whether the card was asked since we
+    looked: by whoever took us for dead, or whom we took for dead.
     :raises PaymentUnavailable: if the outcome is unknown; the next call resolves it before it tries again.
     """
+    answered = attempts.answered_confirmations(order.payment)
     intent = open_intent(order, at=at, mood=gateway.BACKGROUND)
     attempts.resolve(order.payment, intent, at=at)
     if intent.status not in attempts.WAITING_FOR_A_CARD:
         return intent
+
+    def is_still_ours() -> bool:
+        return holds() and attempts.answered_confirmations(order.payment) == answered
+
     try:
-        return _confirm(order.payment, intent, card, at=at)
+        return _confirm(order.payment, intent, card, at=at, is_still_ours=is_still_ours)
     except gateway.OutcomeUnknown as error:
         raise _unavailable(order) from error
     except (gateway.Refused, attempts.AlreadyThere):
@@ -167,12 +175,14 @@ def record(payment: Payment, intent: Intent, *, at: datetime) -> None:
     )
 
 
-def _confirm(payment: Payment, intent: Intent, card: SavedCard, *, at: datetime) -> Intent:
+def _confirm(
+    payment: Payment, intent: Intent, card: SavedCard, *, at: datetime, is_still_ours: Callable[[], bool]
+) -> Intent:
     params = {"payment_method": card.stripe_payment_method_id, "off_session": True}
-    attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at)
+    attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at, may_begin=is_still_ours)
     if at - attempt.started_at > attempts.KEY_HOLDS_FOR:
-        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code="never_arrived")
-        attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at)
+        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code=attempts.NEVER_ARRIVED)
+        attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at, may_begin=is_still_ours)
     key = attempt.idempotency_key
     return attempts.run(
         attempt,
@@ -274,7 +284,7 @@ def _create_once(payment: Payment, *, at: datetime, mood: Mood) -> Intent:
             words = "The payment that Stripe did not confirm is there after all."
             lifecycle.note(payment.order, "payment_opened", words, at=at, intent=found.id)
             return found
-        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code="never_arrived")
+        attempts.finish(attempt, attempts.Outcome.REFUSED, at=at, error_code=attempts.NEVER_ARRIVED)
         attempt = attempts.begin(payment, attempts.Kind.CREATE_INTENT, _intent_params(payment), at=at)
     try:
         intent = gateway.create_intent(attempt.request, key=attempt.idempotency_key, mood=mood)

@@ -88,13 +88,17 @@ def trace(lots: Sequence[Lot]) -> Trace:
     )
 
 
-def recall(lots: Sequence[Lot], *, reason: str, actor: User | None, at: datetime) -> Outcome:
+def recall(lots: Sequence[Lot], *, reason: str, actor: User | None, at: datetime, code: str = "") -> Outcome:
     """Freeze what is left of lots and write one notice to each customer who got any of it.
+
+    `code` is what staff named: a supplier's lot is marked, so that nothing made of it later is released.
 
     However often it is run, a customer is told about a lot once; who got two of these lots gets one mail.
     `reason` is read by customers: what is wrong and what to do.
     """
     outcome = Outcome()
+    if code.strip():
+        inventory.recall_raw(code.strip())
     for lot in lots:
         with transaction.atomic(durable=True):
             taken = inventory.recall(lot, actor=actor, cause=f"recall:{lot.pk}", at=at, reason=reason[:200])

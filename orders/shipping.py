@@ -64,6 +64,11 @@ def zone_for(*, country: str, postal_code: str = "", region: str = "") -> Destin
 
     One query. :raises NotShippedThere: if no active zone covers it.
     """
+    return among(zones_of(country), postal_code=postal_code, region=region)
+
+
+def zones_of(country: str) -> list[Destination]:
+    """Return the active zones that cover any part of a country, the most particular first. One query."""
     rates = (
         ShippingRate.objects.select_related("method__zone")
         .filter(method__zone__is_active=True, method__zone__countries__contains=[country])
@@ -76,12 +81,23 @@ def zone_for(*, country: str, postal_code: str = "", region: str = "") -> Destin
             "method__zone__position", "method__zone_id", "method__position", "method_id", "max_weight_g"
         )
     )
-    code = postal_code.replace(" ", "").upper()
+    found = []
     for _, rows in groupby(rates, key=lambda rate: rate.method.zone_id):
         bands = list(rows)
-        if _covers(bands[0].method.zone, code, region.upper()):
-            methods = [(group[0].method, group) for group in _by_method(bands)]
-            return Destination(zone=bands[0].method.zone, methods=methods, has_seller=bands[0].has_seller)
+        methods = [(group[0].method, group) for group in _by_method(bands)]
+        found.append(Destination(zone=bands[0].method.zone, methods=methods, has_seller=bands[0].has_seller))
+    return found
+
+
+def among(zones: Iterable[Destination], *, postal_code: str, region: str) -> Destination:
+    """Return the first of a country's zones that covers a part of it.
+
+    :raises NotShippedThere: if none does.
+    """
+    code = postal_code.replace(" ", "").upper()
+    for destination in zones:
+        if _covers(destination.zone, code, region.upper()):
+            return destination
     raise NotShippedThere("We do not ship to this address yet.", fields={"country": ["Not shipped there."]})
 
 

@@ -23,7 +23,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "send the mails that wait": {"task": "mail.sweep_outbox", "schedule": 10.0},
     "work off Stripe's events": {"task": "orders.sweep_webhook_events", "schedule": 10.0},
-    "charge the refills that are due": {"task": "orders.dispatch_due_refills", "schedule": 15.0},
+    "charge the refills that are due": {"task": "orders.dispatch_due_refills", "schedule": 5.0},
     "plan the coming refills": {"task": "orders.plan_refills", "schedule": 15.0},
     "tell of rising prices, ending cards and the terms": {"task": "orders.look_ahead", "schedule": 300.0},
     "ask Stripe about silent payments": {"task": "orders.reconcile", "schedule": 60.0},

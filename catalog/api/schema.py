@@ -6,6 +6,7 @@ from catalog.api.representations import BEST_FIRST as STOCK_STATES
 from catalog.models import Product
 from catalog.usage import Method
 from shop.api.fields import MoneySerializer
+from shop.api.pagination import PageOut
 from shop.images.api import ImageSerializer
 
 
@@ -150,15 +151,11 @@ class CategorySerializer(serializers.Serializer):
     description = serializers.CharField()
 
 
-class ProductPageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
+class ProductPageSerializer(PageOut):
     results = ProductListItemSerializer(many=True)
 
 
-class CategoryPageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
+class CategoryPageSerializer(PageOut):
     results = CategorySerializer(many=True)
 
 

@@ -56,6 +56,11 @@ class LotTooOld(Conflict):
     title = "The lot is too near its best-before date to be sold"
 
 
+class RawLotRecalled(Conflict):
+    code = "raw_lot_recalled"
+    title = "The lot was made of raw material that was recalled"
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """Whose promises were broken when stock was taken away: references, in the order they lost it."""

@@ -9,6 +9,7 @@ from django.db.models import ExpressionWrapper, F, Q, QuerySet, Value
 
 from catalog.inventory.ledger import (
     LotMismatch,
+    RawLotRecalled,
     Taken,
     lock_level,
     lock_levels,
@@ -86,10 +87,12 @@ def release_lot(lot: Lot, *, actor: Any, cause: str, at: datetime) -> Lot:
 
     For a lot in quarantine, and for a released one with returned units waiting. Repeatable.
     :raises LotTooOld: if it is nearer to best-before than the variant's minimum remaining life.
+    :raises RawLotRecalled: if it was made of what its supplier took back.
     :raises InvalidTransition: if it was recalled or aged out.
     """
     lot = _locked(lot)
     require_life(lot, at=at)
+    _require_sound_raw(lot)
     if lot.status != Status.RELEASED:
         advance(lot, field="status", table=TRANSITIONS, target=Status.RELEASED)
     waiting = lot.physical - lot.on_hand
@@ -145,6 +148,14 @@ def age_out(*, at: datetime) -> Taken:
     return _withdraw(lots, Status.AGED_OUT, Kind.AGED_OUT, cause=f"age-out:{today}", at=at)
 
 
+def recall_raw(supplier_lot: str) -> int:
+    """Mark a supplier's lot, given by its number or by our raw lot's code, as recalled; return how many raw
+    lots that are. No lot made of it is released from then on, whenever it was packed. Repeatable.
+    """
+    named = RawLot.objects.filter(Q(supplier_lot=supplier_lot) | Q(code=supplier_lot))
+    return named.update(status=RawLot.Status.RECALLED)
+
+
 def lots_from(supplier_lot: str) -> "QuerySet[Lot]":
     """Return the lots made of a supplier's lot, given by the supplier's number or by our raw lot's code."""
     made_of = Q(raw_lots__supplier_lot=supplier_lot) | Q(raw_lots__code=supplier_lot)
@@ -158,6 +169,12 @@ def _too_old(today: date) -> "QuerySet[Lot]":
         output_field=models.DateTimeField(),
     )
     return Lot.objects.filter(status=Status.RELEASED, best_before_on__lt=must_reach)
+
+
+def _require_sound_raw(lot: Lot) -> None:
+    recalled = lot.raw_lots.filter(status=RawLot.Status.RECALLED).order_by("code").first()
+    if recalled is not None:
+        raise RawLotRecalled(f"Lot {lot.code} was made of {recalled.code}, which was recalled.")
 
 
 def _locked(lot: Lot) -> Lot:

@@ -103,7 +103,10 @@ class InvoiceSeriesAdmin(ReadOnlyAdmin):
 class OrderPaper(ModelAdmin):
     """The sheets of an order, as buttons of its page."""
 
-    @action(description="Invoice", icon="picture_as_pdf", permissions=["view"])
+    def has_bill_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("orders.view_invoice")
+
+    @action(description="Invoice", icon="picture_as_pdf", permissions=["bill"])
     def invoice(self, request: HttpRequest, object_id: str) -> HttpResponse:
         rows = Invoice.objects.select_related("order").filter(kind=Invoice.Kind.INVOICE)
         invoice = get_object_or_404(rows, order_id=object_id if object_id.isdigit() else 0)

@@ -15,6 +15,14 @@ from orders import addresses, refunds, units
 from orders.models import Order, Shipment
 from shop.admin import ReasonForm
 
+_ADDRESS_LABELS = {
+    "line1": "Street and number",
+    "line2": "Flat, floor, building",
+    "region": "State or region",
+    "postal_code": "Postcode",
+    "country": "Country, two letters",
+}
+
 
 def _carriers() -> list[tuple[str, str]]:
     return [("", "none, nothing to follow"), *((name, name) for name in settings.CARRIERS)]
@@ -59,7 +67,7 @@ class AddressForm(forms.Form):
         limits = {"postal_code": 20, "country": 2, "region": 8, "phone": 32, "line1": 200, "line2": 200}
         for name in addresses.FIELDS:
             self.fields[name] = forms.CharField(
-                label=name.replace("_", " ").capitalize(),
+                label=_ADDRESS_LABELS.get(name, name.capitalize()),
                 max_length=limits.get(name, 120),
                 required=name in addresses.REQUIRED,
                 widget=UnfoldAdminTextInputWidget(),

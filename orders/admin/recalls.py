@@ -82,7 +82,7 @@ def recall(request: HttpRequest) -> HttpResponse:
         return _file(form.cleaned_data["code"], found)
     if action == "recall" and _may_recall(request):
         if form.cleaned_data["reason"].strip():
-            return _recall(request, found, form.cleaned_data["reason"])
+            return _recall(request, found, form.cleaned_data)
         form.add_error("reason", "Customers are told why.")
     return desk.show(request, RecallNotice, _answer(request, form, found))
 
@@ -91,8 +91,10 @@ def _may_recall(request: HttpRequest) -> bool:
     return request.user.has_perm("orders.add_recallnotice")
 
 
-def _recall(request: HttpRequest, found: recalls.Trace, reason: str) -> HttpResponse:
-    outcome = recalls.recall(found.lots, reason=reason, actor=staff(request), at=reading.now())
+def _recall(request: HttpRequest, found: recalls.Trace, given: dict[str, str]) -> HttpResponse:
+    outcome = recalls.recall(
+        found.lots, reason=given["reason"], code=given["code"], actor=staff(request), at=reading.now()
+    )
     codes = ", ".join(lot.code for lot in found.lots)
     told = counted(len(outcome.told), "customer")
     messages.success(

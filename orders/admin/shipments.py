@@ -52,8 +52,8 @@ class ShipmentAdmin(ParcelPaper, ReadOnlyAdmin):
     }
     search_help_text = "The beginning of a parcel's or an order's reference, or of a tracking number"
     fields = (
-        ("state", "order_column", "replaces_column"), ("packed", "packed_by"),
-        ("dispatched", "dispatched_by", "closed"), ("carrier", "service"), ("tracking_number", "follow"),
+        ("state", "order_column"), ("packed", "packed_by"), ("dispatched", "dispatched_by"),
+        ("closed", "replaces_column"), ("carrier", "service"), ("tracking_number", "follow"),
         ("ship_to", "weight"),
     )  # fmt: skip
     readonly_fields = (

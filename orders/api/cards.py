@@ -1,7 +1,5 @@
 """My saved cards. A card's number is typed into Stripe's own form, never sent to us."""
 
-from typing import Any
-
 from django.conf import settings
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -13,7 +11,6 @@ from rest_framework.views import APIView
 from orders import card_setups, cart_merging, carts, stripe_gateway
 from orders.api import schemas, views_of
 from orders.api.carts import read_body
-from orders.models import SavedCard
 from shop.accounts.models import User
 from shop.api import client_ip, client_network, limits
 from shop.api.fields import StrictBooleanField, StrictCharField, StrictSerializer
@@ -38,16 +35,8 @@ class MergeSerializer(StrictSerializer):
     cart = StrictCharField(max_length=40, help_text="The `id` of the cart that was filled before signing in.")
 
 
-class KeptCardOut(serializers.Serializer):
-    id = serializers.CharField()
-    brand = serializers.CharField()
-    last4 = serializers.CharField()
-    exp_month = serializers.IntegerField()
-    exp_year = serializers.IntegerField()
-
-
-class KeptCardsOut(serializers.Serializer):
-    results = KeptCardOut(many=True, help_text="Newest first.")
+class CardsOut(serializers.Serializer):
+    results = schemas.CardOut(many=True, help_text="Newest first.")
 
 
 class CardSetupOut(serializers.Serializer):
@@ -76,9 +65,9 @@ class CardListView(APIView):
     permission_classes = (IsAuthenticated,)
     takes_idempotency_key = True
 
-    @extend_schema(operation_id="me_cards", summary="My saved cards", responses=KeptCardsOut)
+    @extend_schema(operation_id="me_cards", summary="My saved cards", responses=CardsOut)
     def get(self, request: Request) -> Response:
-        return Response({"results": [_card(row) for row in card_setups.saved_cards(_user(request))]})
+        return Response({"results": [views_of.card(row) for row in card_setups.saved_cards(_user(request))]})
 
     @extend_schema(
         operation_id="me_card_setup",
@@ -115,14 +104,14 @@ class CardConfirmView(APIView):
         operation_id="me_card_confirm",
         summary="Keep a card that the browser has confirmed; a webhook does the same a little later",
         request=ConfirmSerializer,
-        responses={200: KeptCardsOut, **_ONE},
+        responses={200: CardsOut, **_ONE},
     )
     def post(self, request: Request) -> Response:
         user, setup_id = _user(request), read_body(request, ConfirmSerializer)["id"]
         if not card_setups.own_setup(user, setup_id):
             raise card_setups.CardNotFound("You have begun no such setup.")
         card_setups.observe(setup_id, mood=stripe_gateway.at_the_till(), at=reading.now())
-        return Response({"results": [_card(row) for row in card_setups.saved_cards(user)]})
+        return Response({"results": [views_of.card(row) for row in card_setups.saved_cards(user)]})
 
 
 class CardView(APIView):
@@ -180,13 +169,3 @@ def spend_setup(user: User, ip: str | None) -> None:
 def _user(request: Request) -> User:
     assert isinstance(request.user, User)  # IsAuthenticated
     return request.user
-
-
-def _card(row: SavedCard) -> dict[str, Any]:
-    return {
-        "id": row.stripe_payment_method_id,
-        "brand": row.brand,
-        "last4": row.last4,
-        "exp_month": row.exp_month,
-        "exp_year": row.exp_year,
-    }

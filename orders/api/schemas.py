@@ -16,6 +16,7 @@ from shop.api.fields import (
     StrictIntegerField,
     StrictSerializer,
 )
+from shop.api.pagination import PageOut
 
 # A line holds at most 99 pieces; what is beyond belief is refused by shape already.
 MAX_INTEGER = 1_000_000
@@ -286,6 +287,14 @@ class OrderItemOut(serializers.Serializer):
     quantity = serializers.IntegerField()
 
 
+class CardOut(serializers.Serializer):
+    id = serializers.CharField()
+    brand = serializers.CharField()
+    last4 = serializers.CharField()
+    exp_month = serializers.IntegerField()
+    exp_year = serializers.IntegerField()
+
+
 class OrderSummaryOut(serializers.Serializer):
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=Order.Status.choices)
@@ -298,9 +307,7 @@ class OrderSummaryOut(serializers.Serializer):
     paid_at = serializers.DateTimeField(allow_null=True)
 
 
-class OrderPageOut(serializers.Serializer):
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
+class OrderPageOut(PageOut):
     results = OrderSummaryOut(many=True)
 
 

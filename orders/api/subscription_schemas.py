@@ -5,11 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from catalog.models import Variant
-from orders.api.schemas import AddressSerializer, RefillSerializer
-from orders.models import BillingCycle, Refill, RefillExtra, SavedCard, Subscription
+from orders.api import views_of
+from orders.api.schemas import AddressSerializer, CardOut, RefillSerializer
+from orders.models import BillingCycle, Refill, RefillExtra, Subscription
 from orders.models.cart import RefillUnit
 from orders.totals import Quote
 from shop.api.fields import MoneySerializer, StrictCharField, StrictIntegerField, StrictSerializer, money
+from shop.api.pagination import PageOut
 
 
 class ListQuery(serializers.Serializer):
@@ -61,14 +63,6 @@ class ItemSerializer(StrictSerializer):
 
 class CancelSerializer(StrictSerializer):
     reason = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
-
-
-class CardOut(serializers.Serializer):
-    id = serializers.CharField()
-    brand = serializers.CharField()
-    last4 = serializers.CharField()
-    exp_month = serializers.IntegerField()
-    exp_year = serializers.IntegerField()
 
 
 class IntervalOut(serializers.Serializer):
@@ -126,9 +120,7 @@ class SubscriptionOut(serializers.Serializer):
     cancelled_at = serializers.DateTimeField(allow_null=True)
 
 
-class SubscriptionPageOut(serializers.Serializer):
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
+class SubscriptionPageOut(PageOut):
     results = SubscriptionOut(many=True)
 
 
@@ -171,7 +163,7 @@ def subscription(row: Subscription) -> dict[str, Any]:
         "unit_price": money(row.unit_price, row.currency),
         "next": _coming(coming[0]) if coming and row.status == Subscription.Status.ACTIVE else None,
         "items": [_extra(extra, row.currency) for extra in row.waiting_extras],  # type: ignore[attr-defined]
-        "card": _card(row.card),
+        "card": views_of.card(row.card) if row.card else None,
         "shipping_address": row.shipping_address,
         "paused_until": row.paused_until,
         "created_at": row.created_at,
@@ -197,7 +189,7 @@ def refill(row: Refill) -> dict[str, Any]:
             }
             for item in row.items.all()
         ],
-        "card": _card(row.card),
+        "card": views_of.card(row.card) if row.card else None,
         "shipping_address": row.shipping_address,
         "order": row.order.reference if row.order else None,
         "paid_at": row.paid_at,
@@ -239,16 +231,4 @@ def _coming(cycle: BillingCycle) -> dict[str, Any]:
         "due_on": cycle.due_on,
         "due_at": cycle.due_at,
         "refill": cycle.refill.reference if cycle.refill else None,
-    }
-
-
-def _card(row: SavedCard | None) -> dict[str, Any] | None:
-    if row is None:
-        return None
-    return {
-        "id": row.stripe_payment_method_id,
-        "brand": row.brand,
-        "last4": row.last4,
-        "exp_month": row.exp_month,
-        "exp_year": row.exp_year,
     }

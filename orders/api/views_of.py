@@ -7,7 +7,7 @@ from django.conf import settings
 from catalog import pricing
 from orders import address_hints, links
 from orders.carts import CartView, Problem
-from orders.models import CartLine, Invoice, Order, OrderLine, Shipment
+from orders.models import CartLine, Invoice, Order, OrderLine, SavedCard, Shipment
 from orders.shipping import ShippingOption
 from orders.stripe_gateway import Intent
 from orders.totals import QuotedLine
@@ -82,11 +82,7 @@ def shipping_option(option: ShippingOption) -> dict[str, Any]:
 def order_summary(row: Order) -> dict[str, Any]:
     """Return an order as a line of its holder's list. Expects `lines` prefetched."""
     return {
-        "reference": row.reference,
-        "status": row.status,
-        "payment_status": row.payment_status,
-        "fulfilment_status": row.fulfilment_status,
-        "is_test": row.is_test,
+        **_standing(row),
         "total": money(row.total, row.currency),
         "items": [
             {
@@ -105,11 +101,7 @@ def order_summary(row: Order) -> dict[str, Any]:
 def order(row: Order) -> dict[str, Any]:
     """Return an order as its holder sees it. Expects `lines` prefetched; its parcels are one query more."""
     return {
-        "reference": row.reference,
-        "status": row.status,
-        "payment_status": row.payment_status,
-        "fulfilment_status": row.fulfilment_status,
-        "is_test": row.is_test,
+        **_standing(row),
         "email": row.email,
         "currency": row.currency,
         "lines": [_order_line(line, row) for line in row.lines.all()],
@@ -139,6 +131,27 @@ def order(row: Order) -> dict[str, Any]:
         "paid_at": row.paid_at,
         "documents": _documents(row),
         "pay_before": row.hold_expires_at if row.status == Order.Status.PENDING else None,
+    }
+
+
+def card(row: SavedCard) -> dict[str, Any]:
+    """Return what may be shown of a saved card."""
+    return {
+        "id": row.stripe_payment_method_id,
+        "brand": row.brand,
+        "last4": row.last4,
+        "exp_month": row.exp_month,
+        "exp_year": row.exp_year,
+    }
+
+
+def _standing(row: Order) -> dict[str, Any]:
+    return {
+        "reference": row.reference,
+        "status": row.status,
+        "payment_status": row.payment_status,
+        "fulfilment_status": row.fulfilment_status,
+        "is_test": row.is_test,
     }
 
 

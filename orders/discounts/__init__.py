@@ -14,17 +14,19 @@ that repeats: see `orders.subscriptions.quoting`.
 
 from orders.discounts.applying import Applied, apply
 from orders.discounts.codes import generate_codes, normalise_code
-from orders.discounts.rules import NOBODY, Buyer, Refusal, Rule, customer_key, find
+from orders.discounts.rules import NOBODY, Buyer, Known, Refusal, Rule, customer_key, find, know
 
 __all__ = [
     "NOBODY",
     "Applied",
     "Buyer",
+    "Known",
     "Refusal",
     "Rule",
     "apply",
     "customer_key",
     "find",
     "generate_codes",
+    "know",
     "normalise_code",
 ]

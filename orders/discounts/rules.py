@@ -1,6 +1,6 @@
 """Which discounts hold for a cart and its buyer at a moment, and why an entered code does not."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,16 +58,32 @@ def customer_key(buyer: Buyer) -> str:
     return salted_hmac("orders.discounts", named, algorithm="sha256").hexdigest()[:40]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Codes by their text, and discounts by id: those that the codes open, and the automatic ones."""
+
+    codes: Mapping[str, DiscountCode]
+    discounts: Mapping[int, Discount]
+
+
+def know(codes: Collection[str], *, at: datetime) -> Known:
+    """Read what `find` needs to know of these codes, so that it can be asked for many buyers."""
+    entered = {row.code: row for row in DiscountCode.objects.filter(code__in=codes)} if codes else {}
+    discounts = {row.pk: row for row in _load({row.discount_id for row in entered.values()}, at)}
+    return Known(entered, discounts)
+
+
 def find(
-    codes: Sequence[str], *, currency: str, buyer: Buyer, at: datetime
+    codes: Sequence[str], *, currency: str, buyer: Buyer, at: datetime, known: Known | None = None
 ) -> tuple[list[Rule], list[Refusal]]:
     """Return the discounts that hold, automatic ones and those that codes open, and the codes refused.
 
     What is automatic and personal holds only for who is signed in. A code's personal limits are looked at as
-    far as the buyer is known: those of a guest at the checkout.
+    far as the buyer is known: those of a guest at the checkout. With `known` nothing but caps and personal
+    limits is asked of the database.
     """
-    entered = {row.code: row for row in DiscountCode.objects.filter(code__in=codes)} if codes else {}
-    discounts = {row.pk: row for row in _load({row.discount_id for row in entered.values()}, at)}
+    known = known or know(codes, at=at)
+    entered, discounts = known.codes, known.discounts
     rules = [
         _rule(row, None, currency)
         for row in discounts.values()

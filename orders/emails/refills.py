@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,15 +19,30 @@ from shop.money import format_money
 
 # The day of a shortage on which a refill is left out.
 LAST_DAY = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a mail about a refill looks up: its items, and the order that began it."""
+
+    items: Sequence[RefillItem]
+    order: Order | None
+
+
 # Refills and subscriptions alike know whose they are.
 _in_the_refills_language = languages.spoken_by(lambda row: row.customer.locale)
 
 
 @_in_the_refills_language
-def refill_upcoming(refill: Refill, *, shipping: int, tax: int, discount: int = 0) -> Letter:
-    """What will be sent and charged, when, and to which card. Amounts in minor units."""
+def refill_upcoming(
+    refill: Refill, *, shipping: int, tax: int, discount: int = 0, holds: Holds | None = None
+) -> Letter:
+    """What will be sent and charged, when, and to which card. Amounts in minor units.
+
+    `holds`: what is in it, of a refill that is not saved yet.
+    """
     total, day = _total(refill), _day(refill, refill.next_attempt_at)
-    about = _about(refill)
+    about = _about(refill, holds)
     context = {
         **about,
         "day": day,
@@ -165,23 +181,21 @@ def _letter(
     )
 
 
-def _about(refill: Refill) -> dict[str, Any]:
-    # A copy, so that the caller's own refill keeps no items that a later change would make untrue.
-    read = copy(refill)
-    prefetch_related_objects([read], Prefetch("items", RefillItem.objects.select_related("variant__product")))
+def _about(refill: Refill, holds: Holds | None = None) -> dict[str, Any]:
+    holds = holds or _read(refill)
     rows = [
         {
             "name": f"{item.variant.product.name}, {item.variant.name}",
             "quantity": item.quantity,
             "amount": format_money(item.quantity * item.unit_price, refill.currency),
         }
-        for item in read.items.all()
+        for item in holds.items
     ]
-    order = refill.order or _first_order(refill)
+    order = refill.order or holds.order
     return {
         "reference": refill.reference,
         "rows": rows,
-        "items_total": sum(item.quantity * item.unit_price for item in read.items.all()),
+        "items_total": sum(item.quantity * item.unit_price for item in holds.items),
         "total": _total(refill),
         "card": str(refill.card) if refill.card else "",
         "address": addresses.lines(refill.shipping_address, locale=refill.customer.locale),
@@ -189,6 +203,13 @@ def _about(refill: Refill) -> dict[str, Any]:
         "url": links.order_url(order) if order else "",
         "pages": refill_links.of_refill(refill),
     }
+
+
+def _read(refill: Refill) -> Holds:
+    # A copy, so that the caller's own refill keeps no items that a later change would make untrue.
+    read = copy(refill)
+    prefetch_related_objects([read], Prefetch("items", RefillItem.objects.select_related("variant__product")))
+    return Holds(list(read.items.all()), None if refill.order else _first_order(refill))
 
 
 def _first_order(refill: Refill) -> Order | None:

@@ -170,6 +170,10 @@ class Refill(models.Model):
     # When stock was first found short: the customer is told of it once.
     short_since = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
+    # Counted up by each claim: a worker whose claim is not the latest asks nobody for money.
+    claims = models.PositiveIntegerField(default=0, db_default=0)
+    # How often Stripe's answer did not come under the claims since it was last due.
+    unanswered = models.PositiveSmallIntegerField(default=0, db_default=0)
     paid_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
@@ -208,6 +212,10 @@ class BillingCycle(models.Model):
         SKIPPED = "skipped"
         CANCELLED = "cancelled"
 
+    class Reminder(models.TextChoices):
+        SHORT = "short"
+        LONG = "long"
+
     # A skip can be taken back.
     STATUS_STEPS: ClassVar[Table] = {
         Status.OPEN: {Status.PAID, Status.SKIPPED, Status.CANCELLED},
@@ -221,6 +229,10 @@ class BillingCycle(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     refill = models.ForeignKey(Refill, on_delete=models.PROTECT, null=True, blank=True, related_name="cycles")
     closed_at = models.DateTimeField(null=True, blank=True)
+    # Which reminder it waits for, by its subscription's interval; empty: none, since it is closed, or its
+    # subscription rests or has no card. Kept by triggers (migration `reminders_by_index`), so that PLAN finds
+    # what is due by an index, however many rest.
+    reminder = models.CharField(max_length=5, choices=Reminder.choices, null=True, blank=True, editable=False)
 
     class Meta:
         db_table = "orders_billing_cycle"
@@ -233,9 +245,9 @@ class BillingCycle(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["due_at"],
-                condition=Q(status="open", refill__isnull=True),
-                name="orders_billing_cycle_unplanned",
+                fields=["reminder", "due_at", "id"],
+                condition=Q(status="open", refill__isnull=True, reminder__isnull=False),
+                name="orders_billing_cycle_waiting",
             )
         ]
 

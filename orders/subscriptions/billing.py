@@ -1,7 +1,8 @@
 """CLAIM → RESERVE → INTENT → ATTEMPT → APPLY for one refill: each step commits, each can be taken up again.
 
 A claim is used once: `bill` turns `claimed` into `charging` under the refill's lock, and only the worker that
-did so asks for money. A worker that dies leaves a row in `charging`; `reclaim` makes a new claim of it.
+did so asks for money. A worker that dies leaves a row in `charging`; `reclaim` makes a new claim of it, and
+`fencing` keeps whoever had the old one from asking again.
 """
 
 import logging
@@ -21,6 +22,7 @@ from orders.subscriptions import (
     cards,
     cycles,
     dunning,
+    fencing,
     guards,
     membership,
     notices,
@@ -28,6 +30,7 @@ from orders.subscriptions import (
     quoting,
     shortage,
 )
+from shop import alive
 from shop.exceptions import Unavailable
 from shop.mail import outbox
 from shop.transitions import advance
@@ -35,10 +38,14 @@ from shop.transitions import advance
 logger = logging.getLogger(__name__)
 
 Status = Refill.Status
-# Longer than a worker may run (CELERY_TASK_TIME_LIMIT): whoever held the claim is gone by then.
+# Longer than a worker may run (CELERY_TASK_TIME_LIMIT): then a claim is anybody's, whatever its worker does.
 CLAIM_HOLDS_FOR = timedelta(minutes=6)
+# Time to hand the answer to settlement, and to write down what comes of it: nobody is at work in between.
+HANDED_OVER_WITHIN = timedelta(seconds=10)
+# A wake-up that no worker has followed by then is lost, or will find the work done.
+WAKES_WITHIN = timedelta(seconds=30)
 # So many seconds of work may be claimed at a time: the workers never run dry, and no claim grows old waiting.
-CLAIMED_AHEAD_S = 60
+CLAIMED_AHEAD_S = 20
 # The stock of a refill waits this long for its money; after that it is taken again at every try.
 STOCK_HELD_FOR = timedelta(hours=48)
 # After these nothing is known, or nothing can be done now: the rows stay, and the claim is taken up again.
@@ -63,19 +70,26 @@ _CLAIM = """
         ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
         FOR UPDATE OF refill SKIP LOCKED
     )
-    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
+    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s, claims = claims + 1, unanswered = 0
     WHERE id IN (SELECT id FROM due)
       AND status IN ('planned', 'backordered', 'dunning') AND next_attempt_at <= %(at)s
     RETURNING id
 """
+# What was claimed and never begun; what is charged by nobody, unless it waits for Stripe; and whatever is too
+# old. The lock is asked for last, for rows that are locked, and is let go of as the statement ends.
 _RECLAIM = """
     WITH left_behind AS MATERIALIZED (
-        SELECT id FROM orders_refill WHERE status IN ('claimed', 'charging') AND claimed_at <= %(left_since)s
+        SELECT id, status = 'claimed' OR claimed_at <= %(too_old)s AS is_free FROM orders_refill
+        WHERE (status = 'claimed' AND claimed_at <= %(unheard)s)
+           OR (status = 'charging' AND claimed_at <= %(handed_over)s
+               AND (claimed_at <= %(too_old)s OR next_attempt_at IS NULL OR next_attempt_at <= %(at)s))
         ORDER BY claimed_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ), free AS MATERIALIZED (
+        SELECT id FROM left_behind
+        WHERE CASE WHEN is_free THEN true ELSE pg_try_advisory_xact_lock(%(kind)s, (id %% %(keys)s)::int) END
     )
-    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s
-    WHERE id IN (SELECT id FROM left_behind)
-      AND status IN ('claimed', 'charging') AND claimed_at <= %(left_since)s
+    UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s, claims = claims + 1
+    WHERE id IN (SELECT id FROM free) AND status IN ('claimed', 'charging')
     RETURNING id
 """
 
@@ -101,11 +115,20 @@ def room() -> int:
     return max(0, int(settings.STRIPE_BACKGROUND_RATE_PER_S * CLAIMED_AHEAD_S) - waiting)
 
 
-def reclaim(*, at: datetime, limit: int = 50) -> list[int]:
-    """Claim again what a dead worker or a silent Stripe left behind, and return the ids."""
+def reclaim(*, at: datetime, limit: int = 200) -> list[int]:
+    """Claim again what a dead worker, a lost wake-up or a silent Stripe left behind, and return the ids."""
     if not guards.may_charge():
         return []
-    return _run(_RECLAIM, at=at, limit=limit, left_since=at - CLAIM_HOLDS_FOR)
+    return _run(
+        _RECLAIM,
+        at=at,
+        limit=limit,
+        unheard=at - WAKES_WITHIN,
+        handed_over=at - HANDED_OVER_WITHIN,
+        too_old=at - CLAIM_HOLDS_FOR,
+        kind=alive.REFILL,
+        keys=alive.KEYS,
+    )
 
 
 def bill(refill_id: int, *, at: datetime) -> Intent | None:
@@ -115,23 +138,31 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
     (`settlement.settle_free` finds it), or Stripe does not answer (then it is claimed again later, and the
     same attempt goes on). Network: no transaction.
     """
-    if not guards.may_charge():
+    if not guards.may_charge() or not Refill.objects.filter(pk=refill_id, status=Status.CLAIMED).exists():
         return None
-    order = _reserve(refill_id, at=at)
-    if order is None or order.is_free or order.refill.card is None:
-        return None
+    with alive.at_work(alive.REFILL, refill_id):
+        order = _reserve(refill_id, at=at)
+        if order is None or order.is_free or order.refill.card is None:
+            return None
+        return _charge(order, order.refill.card, at=at)
+
+
+def _charge(order: Order, card: SavedCard, *, at: datetime) -> Intent | None:
+    """INTENT and ATTEMPT of a refill that this worker has begun to charge."""
+    claim = fencing.claim_of(order.refill)
     try:
-        intent = payments.charge_saved_card(order, order.refill.card, at=at)
+        intent = payments.charge_saved_card(order, card, at=at, holds=claim.holds)
     except WAITS as error:
         logger.warning("refill %s waits: %s", order.refill, error)
+        claim.rest(at=at)
         return None
     except payments.PaymentRefused:
-        _count_refusals(refill_id, at=at)
+        _count_refusals(claim.refill_id, at=at)
         return None
-    _count_refusals(refill_id, at=at)
-    _ask_about_card(order, order.refill.card, at=at)
+    _count_refusals(claim.refill_id, at=at)
+    _ask_about_card(order, card, at=at)
     if intent.status == "canceled":
-        _give_up(refill_id, at=at)
+        _give_up(claim.refill_id, at=at)
     return intent
 
 

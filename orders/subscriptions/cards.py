@@ -71,7 +71,7 @@ def remove(card: SavedCard, *, at: datetime) -> None:
 
     Subscriptions keep their dates without a card; a refill that is not being charged waits.
     """
-    together = cycles.lock_subscriptions(card.customer_id) or []
+    together = cycles.lock_subscriptions(card.customer_id)
     cycles.lock_open_cycles(card.customer_id)
     list(Refill.objects.select_for_update().filter(card=card, status__in=_CAN_WAIT).order_by("pk"))
     card = SavedCard.objects.select_for_update().select_related("customer").get(pk=card.pk)

@@ -1,25 +1,45 @@
 """Locks of the refill engine, and the cycles: opened one at a time, closed once."""
 
+from collections import Counter
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
+
+from django.db import connection
+from django.db.models import Count
 
 from orders.models import BillingCycle, Refill, Subscription
 from orders.subscriptions import schedule
 from shop.transitions import advance
 
 Status = BillingCycle.Status
+_JOIN = """
+    UPDATE orders_billing_cycle SET refill_id = joins.refill_id
+    FROM unnest(%s::bigint[], %s::bigint[]) AS joins (cycle_id, refill_id)
+    WHERE orders_billing_cycle.id = joins.cycle_id
+"""
 
 
-def lock_subscriptions(customer_id: int, *, skip_locked: bool = False) -> list[Subscription] | None:
+def lock_subscriptions(customer_id: int) -> list[Subscription]:
     """Lock all subscriptions of a customer that are not cancelled, by primary key, and return them.
 
-    Every writer of cycles and refills starts here, so that one customer's schedule has one writer at a time.
-    With `skip_locked`, returns None when somebody else is at work on any of them.
+    Every writer of cycles and refills starts here or in `lock_idle`, so that one customer's schedule has one
+    writer at a time.
     """
     rows = Subscription.objects.filter(customer_id=customer_id).exclude(status=Subscription.Status.CANCELLED)
-    locked = list(rows.select_for_update(skip_locked=skip_locked, of=("self",)).order_by("pk"))
-    if skip_locked and len(locked) != rows.count():
-        return None
-    return locked
+    return list(rows.select_for_update(of=("self",)).order_by("pk"))
+
+
+def lock_idle(customer_ids: Collection[int]) -> list[Subscription]:
+    """Lock what `lock_subscriptions` locks, of many customers; wait for nobody.
+
+    A customer with a subscription that somebody else is at work on is left out.
+    """
+    rows = Subscription.objects.filter(customer_id__in=customer_ids)
+    rows = rows.exclude(status=Subscription.Status.CANCELLED)
+    locked = list(rows.select_for_update(skip_locked=True, of=("self",)).order_by("pk"))
+    there_are = dict(rows.values("customer_id").annotate(n=Count("pk")).values_list("customer_id", "n"))
+    mine = Counter(row.customer_id for row in locked)
+    return [row for row in locked if mine[row.customer_id] == there_are[row.customer_id]]
 
 
 def lock_refill(refill_id: int) -> Refill:
@@ -34,6 +54,22 @@ def lock_open_cycles(customer_id: int) -> list[BillingCycle]:
     """Lock the open cycles of a customer's subscriptions, by primary key, and return them."""
     rows = BillingCycle.objects.filter(subscription__customer_id=customer_id, status=Status.OPEN)
     return list(rows.select_for_update(of=("self",)).order_by("pk"))
+
+
+def lock_open(subscriptions: Collection[Subscription]) -> list[BillingCycle]:
+    """Lock the open cycles of locked subscriptions, by primary key, and return them, each knowing its own."""
+    by_id = {row.pk: row for row in subscriptions}
+    rows = BillingCycle.objects.filter(subscription__in=list(by_id), status=Status.OPEN)
+    locked = list(rows.select_for_update(of=("self",)).order_by("pk"))
+    for cycle in locked:
+        cycle.subscription = by_id[cycle.subscription_id]
+    return locked
+
+
+def join(refills: Mapping[int, int]) -> None:
+    """Put locked open cycles into refills: {cycle's id: refill's id}. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_JOIN, [list(refills), list(refills.values())])
 
 
 def open_first(subscription: Subscription) -> BillingCycle:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from orders import payments
+from orders import attempts, payments
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, PaymentAttempt, Refill, Subscription
 from orders.subscriptions import cycles, membership
@@ -48,6 +48,10 @@ HARD_DECLINES = frozenset(
     }
 )
 _ENDED = (Order.Status.CANCELLED, Order.Status.EXPIRED)
+# An attempt whose key ran out unanswered was never refused, one for a customer who was deleted at Stripe is
+# made again for a new one (see payments), and one that finds the intent paid or cancelled says nothing of the
+# card.
+_NO_REFUSALS = (attempts.NEVER_ARRIVED, payments.CUSTOMER_GONE, "payment_intent_unexpected_state")
 _COUNTED = (
     PaymentAttempt.Kind.CREATE_CUSTOMER,
     PaymentAttempt.Kind.CREATE_INTENT,
@@ -68,11 +72,9 @@ def count_refusals(refill: Refill, *, at: datetime) -> bool:
     """
     if refill.order is None or refill.status not in {Status.CLAIMED, Status.CHARGING}:
         return False
-    # An attempt whose key ran out unanswered was never refused, and one for a customer who was deleted at
-    # Stripe is made again for a new one: see payments.
     refused = refill.order.payment.attempts.filter(
         outcome=PaymentAttempt.Outcome.REFUSED, kind__in=_COUNTED
-    ).exclude(error_code__in=["never_arrived", payments.CUSTOMER_GONE])
+    ).exclude(error_code__in=_NO_REFUSALS)
     if refused.count() <= refill.failed_attempts:
         return False
     last = refused.order_by("-number")[0]

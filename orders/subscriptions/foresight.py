@@ -75,7 +75,7 @@ def _tell_card(card_id: int, days: int, *, at: datetime) -> int:
 
 @transaction.atomic(durable=True)
 def _remind(customer_id: int, *, at: datetime) -> int:
-    locked = cycles.lock_subscriptions(customer_id) or []
+    locked = cycles.lock_subscriptions(customer_id)
     rows = [row for row in locked if row.status == Subscription.Status.ACTIVE]
     if not rows:
         return 0

@@ -40,7 +40,7 @@ def hold(subscription: Subscription) -> Held:
     :raises SubscriptionEnded: if it is cancelled.
     :raises shop.exceptions.Stale: if it is no longer as its `seen_tag` says.
     """
-    locked = cycles.lock_subscriptions(subscription.customer_id) or []
+    locked = cycles.lock_subscriptions(subscription.customer_id)
     mine = next((row for row in locked if row.pk == subscription.pk), None)
     if mine is None:
         raise SubscriptionEnded("It was cancelled; nothing is charged for it any more.")

@@ -1,6 +1,7 @@
 """What a refill holds. Only these verbs change it, under its lock, and every change quotes again."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from catalog import inventory, pricing
@@ -11,6 +12,14 @@ from shop.transitions import advance
 Status = Refill.Status
 # In these a refill's contents may change: nobody has begun to charge it.
 EDITABLE = (Status.PLANNED, Status.BACKORDERED)
+
+
+@dataclass
+class Sorted:
+    """One-off items that wait: those that join a parcel, each with its price, and those no longer sold."""
+
+    joining: list[tuple[RefillExtra, int]] = field(default_factory=list)
+    gone: list[RefillExtra] = field(default_factory=list)
 
 
 def skip_refill(refill: Refill) -> None:
@@ -67,36 +76,51 @@ def join_extras(refill: Refill, *, at: datetime) -> None:
 
     What is short waits for the next parcel, and does not hold this one up; what is no longer sold is gone.
     """
-    together = refill.cycles.values_list("subscription_id", flat=True)
-    joining, gone = waiting_extras(together, refill.currency, at=at)
-    for extra in gone:
-        extra.status, extra.ended_at = RefillExtra.Status.REMOVED, at
-        extra.save(update_fields=["status", "ended_at"])
-    for extra, unit_price in joining:
-        _put_in(refill, extra, unit_price=unit_price)
+    found = waiting_extras(set(refill.cycles.values_list("subscription_id", flat=True)))
+    if not found:
+        return
+    offers = pricing.offers_for([extra.variant for extra in found], refill.currency, at)
+    extras = sort_extras(found, offers)
+    RefillItem.objects.bulk_create(item_of(refill, extra, price) for extra, price in extras.joining)
+    settle_extras(refill, extras, at=at)
 
 
-def waiting_extras(
-    subscription_ids: Iterable[int], currency: str, *, at: datetime
-) -> tuple[list[tuple[RefillExtra, int]], list[RefillExtra]]:
-    """Return the one-off items that would join a parcel of these subscriptions now, each with its unit price,
-    and those that are no longer sold. Writes nothing.
-    """
-    waiting = RefillExtra.objects.filter(
-        status=RefillExtra.Status.WAITING, refill=None, subscription__in=list(subscription_ids)
+def waiting_extras(subscription_ids: Collection[int]) -> list[RefillExtra]:
+    """Return the one-off items of locked subscriptions that no parcel holds yet."""
+    rows = RefillExtra.objects.filter(
+        status=RefillExtra.Status.WAITING, refill=None, subscription__in=subscription_ids
     )
-    found = list(waiting.select_related("variant__product").order_by("pk"))
-    variants = [extra.variant for extra in found]
-    offers = pricing.offers_for(variants, currency, at) if found else {}
-    available = inventory.available_for(variants) if found else {}
-    joining, gone = [], []
+    return list(rows.select_related("variant__product").order_by("pk"))
+
+
+def sort_extras(found: Sequence[RefillExtra], offers: Mapping[int, pricing.Offer]) -> Sorted:
+    """Say which one-off items join a parcel now, and which are no longer sold; the others are short."""
+    extras = Sorted()
+    available = inventory.available_for([extra.variant for extra in found]) if found else {}
     for extra in found:
         offer = offers.get(extra.variant_id)
         if offer is None or not extra.variant.is_sold:
-            gone.append(extra)
+            extras.gone.append(extra)
         elif available[extra.variant_id] >= extra.quantity:
-            joining.append((extra, min(extra.unit_price, offer.amount)))
-    return joining, gone
+            extras.joining.append((extra, min(extra.unit_price, offer.amount)))
+    return extras
+
+
+def item_of(refill: Refill, extra: RefillExtra, unit_price: int) -> RefillItem:
+    """Return what a parcel holds of a one-off item, unsaved."""
+    return RefillItem(
+        refill=refill, variant=extra.variant, quantity=extra.quantity, unit_price=unit_price, extra=extra
+    )
+
+
+def settle_extras(refill: Refill, extras: Sorted, *, at: datetime) -> None:
+    """Write down what joined a saved parcel, and what is gone."""
+    for extra, _ in extras.joining:
+        extra.refill = refill
+        extra.save(update_fields=["refill"])
+    for extra in extras.gone:
+        extra.status, extra.ended_at = RefillExtra.Status.REMOVED, at
+        extra.save(update_fields=["status", "ended_at"])
 
 
 def free_extras(refill: Refill) -> None:
@@ -113,14 +137,6 @@ def finish_extras(refill: Refill, *, at: datetime) -> None:
 def holds_charged_extras(refill: Refill) -> bool:
     """Return whether a one-off item of a refill was charged with another one, whose money came late."""
     return refill.items.filter(extra__status=RefillExtra.Status.CHARGED).exists()
-
-
-def _put_in(refill: Refill, extra: RefillExtra, *, unit_price: int) -> None:
-    RefillItem.objects.create(
-        refill=refill, variant=extra.variant, quantity=extra.quantity, unit_price=unit_price, extra=extra
-    )
-    extra.refill = refill
-    extra.save(update_fields=["refill"])
 
 
 def release(cycle: BillingCycle) -> None:

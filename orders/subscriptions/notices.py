@@ -5,9 +5,11 @@ from datetime import datetime
 from django.conf import settings
 
 from orders.emails import refills as letters
+from orders.emails.refills import Holds
 from orders.models import Refill
 from orders.totals import Quote
 from shop.mail import outbox
+from shop.mail.outbox import Letter
 
 
 def tell(refill: Refill, quote: Quote, *, charge_at: datetime, at: datetime) -> None:
@@ -16,17 +18,28 @@ def tell(refill: Refill, quote: Quote, *, charge_at: datetime, at: datetime) -> 
     The charge is never set nearer than the notice period; that the mail was sent in time is checked again
     when the refill is claimed.
     """
+    letter = write(refill, quote, charge_at=charge_at, at=at)
+    refill.notice = outbox.enqueue(letter, to=refill.customer.email, at=at)
+    refill.save(
+        update_fields=["quoted_total", "quoted_at", "asked_at", "notices", "notice", "next_attempt_at"]
+    )
+
+
+def write(
+    refill: Refill, quote: Quote, *, charge_at: datetime, at: datetime, holds: Holds | None = None
+) -> Letter:
+    """Do what `tell` does with a refill that is not saved, and return the reminder that is not sent."""
     refill.quoted_total = quote.total
     refill.quoted_at = at
     refill.asked_at = None
     refill.notices += 1
     refill.next_attempt_at = max(charge_at, at + settings.REFILL_NOTICE_FOR)
-    letter = letters.refill_upcoming(
-        refill, shipping=quote.shipping_amount, tax=quote.tax_total, discount=quote.discount_total
-    )
-    refill.notice = outbox.enqueue(letter, to=refill.customer.email, at=at)
-    refill.save(
-        update_fields=["quoted_total", "quoted_at", "asked_at", "notices", "notice", "next_attempt_at"]
+    return letters.refill_upcoming(
+        refill,
+        shipping=quote.shipping_amount,
+        tax=quote.tax_total,
+        discount=quote.discount_total,
+        holds=holds,
     )
 
 

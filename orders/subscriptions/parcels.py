@@ -1,71 +1,102 @@
-"""A whole parcel at once, however many subscriptions travel in it."""
+"""Which cycles travel together, and the refill that they become: one parcel, one charge."""
 
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db.models import QuerySet
 
-from orders.emails import refills as letters
-from orders.models import BillingCycle, Refill
-from orders.subscriptions import changes, cycles, holding, membership
-from shop.mail import outbox
+from orders.models import BillingCycle, Refill, RefillItem, Subscription
+from orders.subscriptions import membership, quoting
+from orders.subscriptions.facts import Facts
+from shop.transitions import advance
 
-Status = Refill.Status
-# Nothing more is charged for these, whoever asks how often.
-OVER = (Status.SKIPPED, Status.FAILED)
-# Too late: its charge is on its way, or made.
-GONE = (Status.CLAIMED, Status.CHARGING, Status.PAID)
+logger = logging.getLogger(__name__)
 
 
-@transaction.atomic(durable=True)
-def skip(refill: Refill, *, at: datetime) -> Refill:
-    """Leave out a parcel with all it holds; what follows keeps its dates. Skipping twice is skipping once.
-
-    One-off items wait for the next parcel.
-    :raises holding.AppliesFromNextRefill: once it is claimed, or paid.
-    """
-    locked = cycles.lock_refill(refill.pk)
-    if locked.status in OVER:
-        return locked
-    if locked.status in GONE:
-        raise holding.AppliesFromNextRefill("This parcel is on its way. You can skip the one after it.")
-    membership.skip_whole(locked, at=at)
-    # The items stay as the record of what it held, and their cycles may be planned again.
-    locked.items.filter(cycle__isnull=False).update(cycle=None)
-    _tell(locked, at=at)
-    return locked
-
-
-def take_back(refill: Refill, *, at: datetime) -> int:
-    """Let what was skipped with a parcel come after all, each subscription by itself; return how many.
-
-    What cannot be taken back any more (its day has passed, it is cancelled or claimed) is left as it is.
-    """
-    skipped = refill.cycles.filter(status=BillingCycle.Status.SKIPPED).select_related("subscription")
-    taken = 0
-    for cycle in skipped.order_by("pk"):
-        try:
-            changes.unskip(cycle.subscription, at=at)
-        except (changes.NothingToTakeBack, holding.AppliesFromNextRefill, holding.SubscriptionEnded):
-            continue
-        taken += 1
-    return taken
-
-
-def can_be_taken_back(refill: Refill, *, at: datetime) -> bool:
-    """Return whether a parcel was skipped by its owner, and its day has not come."""
-    return refill.cycles.filter(status=BillingCycle.Status.SKIPPED, due_at__gt=at).exists()
-
-
-def _tell(refill: Refill, *, at: datetime) -> None:
-    """Confirm by one mail, however many subscriptions were in it."""
-    closed = refill.cycles.select_related("subscription__variant__product").order_by("pk")
-    together = [cycle.subscription for cycle in closed]
-    coming = BillingCycle.objects.filter(subscription__in=together, status=BillingCycle.Status.OPEN)
-    day = min(coming.values_list("due_on", flat=True))
-    left_out = "; ".join(
-        f"{row.quantity} × {row.variant.product.name}, {row.variant.name}" for row in together
+def unplanned() -> QuerySet[BillingCycle]:
+    """Return the cycles that wait to be planned: open, of an active subscription with a card."""
+    return BillingCycle.objects.filter(
+        status=BillingCycle.Status.OPEN,
+        refill__isnull=True,
+        subscription__status=Subscription.Status.ACTIVE,
+        subscription__card__isnull=False,
     )
-    what = f"We leave out the next parcel ({left_out}). The one after it is due on {holding.in_words(day)}."
-    outbox.enqueue(
-        letters.subscription_changed(together[0], what=what, at=at), to=refill.customer.email, at=at
+
+
+def group(waiting: Iterable[BillingCycle]) -> list[list[BillingCycle]]:
+    """Sort cycles into parcels: of one customer and local day, to one address, from one card."""
+    parcels: dict[tuple, list[BillingCycle]] = defaultdict(list)
+    for cycle in waiting:
+        parcels[_parcel_of(cycle)].append(cycle)
+    return list(parcels.values())
+
+
+def together_with(cycle: BillingCycle) -> list[BillingCycle]:
+    """Return the unplanned cycles that share a parcel with an unplanned one, itself included."""
+    rows = unplanned().filter(subscription__customer_id=cycle.subscription.customer_id, due_on=cycle.due_on)
+    found = rows.select_related("subscription__customer", "subscription__variant__product").order_by("pk")
+    return [row for row in found if _parcel_of(row) == _parcel_of(cycle)]
+
+
+def draft(together: Sequence[BillingCycle], *, facts: Facts) -> tuple[Refill, list[RefillItem]]:
+    """Return a refill of cycles that share a parcel, and its items, unsaved and unquoted."""
+    first = together[0].subscription
+    refill = Refill(
+        customer=first.customer,
+        card_id=first.card_id,
+        currency=first.currency,
+        shipping_address=first.shipping_address,
+        shipping_method=first.shipping_method,
+        due_at=together[0].due_at,
+        next_attempt_at=together[0].due_at,
+        created_at=facts.at,
     )
+    offers = facts.offers([cycle.subscription.variant for cycle in together], refill.currency)
+    items = [
+        RefillItem(
+            refill=refill,
+            cycle=cycle,
+            variant=cycle.subscription.variant,
+            quantity=cycle.subscription.quantity,
+            unit_price=quoting.price_of(cycle.subscription, offers.get(cycle.subscription.variant_id)),
+        )
+        for cycle in together
+    ]
+    return refill, items
+
+
+def begin(together: Sequence[BillingCycle], *, at: datetime) -> Refill:
+    """Write a refill of locked cycles, with its items and what waits to come along once; not quoted yet."""
+    refill, items = draft(together, facts=Facts(at))
+    refill.save()
+    RefillItem.objects.bulk_create(items)
+    for cycle in together:
+        cycle.refill = refill
+        cycle.save(update_fields=["refill"])
+    membership.join_extras(refill, at=at)
+    return refill
+
+
+def pause(together: Collection[BillingCycle], reason: str, *, at: datetime) -> None:
+    """What cannot be quoted is not charged: its subscriptions rest until somebody has changed something."""
+    for cycle in together:
+        logger.warning("%s is paused: %s", cycle.subscription, reason)
+        advance(
+            cycle.subscription,
+            field="status",
+            table=Subscription.STATUS_STEPS,
+            target=Subscription.Status.PAUSED,
+            status_reason=reason[:200],
+            paused_at=at,
+        )
+
+
+def _parcel_of(cycle: BillingCycle) -> tuple:
+    """What must be equal for two cycles to share a parcel and a charge."""
+    item = cycle.subscription
+    address = json.dumps(item.shipping_address, sort_keys=True)
+    where = (item.shipping_method, address)
+    return (item.customer_id, cycle.due_on, item.timezone, item.card_id, item.currency, *where)

@@ -1,12 +1,13 @@
 """What a refill comes to. The last quote that was told is the ceiling of what is charged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from catalog import pricing
 from orders import discounts, shipping, taxes, totals
-from orders.discounts import Buyer, Rule
-from orders.models import OrderDiscount, Refill, RefillItem, Subscription
+from orders.discounts import Buyer
+from orders.models import Refill, RefillItem, Subscription
+from orders.subscriptions.facts import Facts
 from orders.totals import PricedLine, Quote
 from shop.exceptions import Conflict
 
@@ -36,33 +37,29 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
     items = refill.items.select_related("variant__product", "cycle__subscription").prefetch_related(
         "variant__components__variant__product"
     )
-    return quote_items(refill, list(items), at=at)
+    return quote_items(refill, list(items), facts=Facts(at))
 
 
-def quote_items(refill: Refill, items: Sequence[RefillItem], *, at: datetime) -> Quote:
-    """Do what `quote` does for a refill and items that need not be saved."""
-    lines = _priced(items, refill.currency, at=at)
+def quote_items(refill: Refill, items: Sequence[RefillItem], *, facts: Facts) -> Quote:
+    """Do what `quote` does for a refill and items that need not be saved, from facts read for many."""
+    lines = _priced(items, facts.offers([item.variant for item in items], refill.currency))
     address = refill.shipping_address
-    zone = shipping.zone_for(
-        country=address["country"],
-        postal_code=address.get("postal_code", ""),
-        region=address.get("region", ""),
-    )
+    zone = facts.destination(address)
     options = zone.options(weight_g=totals.weight_of(lines), items_total=totals.items_total(lines))
     if not options:
         raise NotChargeable("The parcel is too heavy for every way to ship there.")
     # A method that is no longer offered gives way to the cheapest one; the ceiling still holds.
     chosen = shipping.pick(options, refill.shipping_method) or min(options, key=lambda o: o.amount)
-    rules = _repeating(refill, items, at=at)
+    began = [item.cycle.subscription.started_by_id for item in items if item.cycle]
+    buyer = Buyer(refill.customer.user_id, refill.customer.email)
+    rules = facts.repeating(began, currency=refill.currency, buyer=buyer)
     applied = discounts.apply(rules, lines, currency=refill.currency, shipping=chosen)
     codes = {line.variant.product.tax_code for line in lines} | {taxes.SHIPPING_TAX_CODE}
     found = totals.quote(
         lines,
         currency=refill.currency,
         tax_included=zone.prices_include_tax,
-        tax_rates=taxes.rates_for(
-            country=address["country"], region=address.get("region", ""), tax_codes=codes, on=at.date()
-        ),
+        tax_rates=facts.rates(address, codes),
         shipping=chosen,
         reductions=applied.reductions,
     )
@@ -71,16 +68,6 @@ def quote_items(refill: Refill, items: Sequence[RefillItem], *, at: datetime) ->
     else:
         _refuse_unless_free(found)
     return found
-
-
-def _repeating(refill: Refill, items: Sequence[RefillItem], *, at: datetime) -> list[Rule]:
-    """Return the discounts that hold for later parcels: automatic ones, and codes that began its items."""
-    began = [item.cycle.subscription.started_by_id for item in items if item.cycle]
-    used = OrderDiscount.objects.filter(order__lines__in=began, discount__repeats=True).exclude(code="")
-    codes = list(used.order_by("code").values_list("code", flat=True).distinct())
-    buyer = Buyer(refill.customer.user_id, refill.customer.email)
-    rules, _ = discounts.find(codes, currency=refill.currency, buyer=buyer, at=at)
-    return [rule for rule in rules if rule.discount.repeats]
 
 
 def _refuse_too_small(found: Quote) -> None:
@@ -94,8 +81,7 @@ def _refuse_unless_free(found: Quote) -> None:
         raise NotChargeable("It comes to nothing, and no discount says so.")
 
 
-def _priced(items: Sequence[RefillItem], currency: str, *, at: datetime) -> list[PricedLine]:
-    offers = pricing.offers_for([item.variant for item in items], currency, at)
+def _priced(items: Sequence[RefillItem], offers: Mapping[int, pricing.Offer]) -> list[PricedLine]:
     return [
         PricedLine(
             variant=item.variant,

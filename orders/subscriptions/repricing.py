@@ -92,7 +92,7 @@ def apply_due(*, at: datetime, limit: int = 200) -> int:
 def _in_its_turn(rise_id: int, step: Any, *, at: datetime) -> int:
     """Do a step with a rise under the lock of its subscription, if it is still announced."""
     owner = PriceRise.objects.values_list("subscription__customer_id", flat=True).get(pk=rise_id)
-    locked = {row.pk: row for row in cycles.lock_subscriptions(owner) or []}
+    locked = {row.pk: row for row in cycles.lock_subscriptions(owner)}
     rise = PriceRise.objects.select_for_update(of=("self",)).select_related("notice").get(pk=rise_id)
     if rise.status != Status.ANNOUNCED:
         return 0

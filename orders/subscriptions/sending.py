@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from orders.models import Refill, RefillItem, Subscription
-from orders.subscriptions import consents, holding, membership, planning, quoting
+from orders.models import Refill, Subscription
+from orders.subscriptions import consents, holding, membership, parcels, quoting
+from orders.subscriptions.facts import Facts
 from orders.subscriptions.holding import Held
 from orders.totals import Quote
 from shop.exceptions import Conflict
@@ -38,16 +39,14 @@ def preview(subscription: Subscription, *, at: datetime) -> Quote:
     _refuse(held)
     if held.open_refill is not None:
         return quoting.quote(held.open_refill, at=at)
-    together = planning.together_with(cycle)
-    refill, items = planning.draft(together, at=at)
-    joining, _ = membership.waiting_extras([one.subscription_id for one in together], refill.currency, at=at)
-    along = [
-        RefillItem(
-            refill=refill, variant=extra.variant, quantity=extra.quantity, unit_price=unit_price, extra=extra
-        )
-        for extra, unit_price in joining
-    ]
-    return quoting.quote_items(refill, [*items, *along], at=at)
+    facts = Facts(at)
+    together = parcels.together_with(cycle)
+    refill, items = parcels.draft(together, facts=facts)
+    waiting = membership.waiting_extras({one.subscription_id for one in together})
+    offers = facts.offers([extra.variant for extra in waiting], refill.currency) if waiting else {}
+    along = membership.sort_extras(waiting, offers).joining
+    items += [membership.item_of(refill, extra, unit_price) for extra, unit_price in along]
+    return quoting.quote_items(refill, items, facts=facts)
 
 
 @transaction.atomic(durable=True)
@@ -64,7 +63,7 @@ def send_now(
     if _is_asked(held, at=at):
         return held.subscription
     _refuse(held)
-    refill = held.open_refill or planning.begin(planning.together_with(held.cycle), at=at)
+    refill = held.open_refill or parcels.begin(parcels.together_with(held.cycle), at=at)
     quote = quoting.quote(refill, at=at)
     if quote.total != expected_total:
         raise TotalChanged(

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DataError
+from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -35,6 +36,13 @@ class CursorPages(CursorPagination):
                 "This cursor does not belong to this list. Start without one.",
                 fields={"cursor": ["Not a cursor of this list."]},
             ) from error
+
+
+class PageOut(serializers.Serializer):
+    """One page of a list; `next` and `previous` lead to its neighbours."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
 
 
 PAGE_PARAMETERS = ("cursor", "page_size")

@@ -32,7 +32,7 @@ from shop.admin import (
 )
 from shop.clock import reading
 from shop.exceptions import NotFound
-from shop.mail import outbox, preview, suppression
+from shop.mail import outbox, preview, rendering, suppression
 from shop.mail.models import OutboxMessage, SuppressedAddress
 
 STATUS_COLOURS = {
@@ -59,7 +59,7 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     actions = ("send_now",)
     actions_list = ("previews",)
     actions_detail = ("resend",)
-    exclude = ("html", "text", "requested_by", "copy_of")
+    exclude = ("html", "text", "template", "context", "requested_by", "copy_of")
     readonly_fields = ("asked_for_by", "look", "words")
 
     created = time_column("created_at", "written")
@@ -76,14 +76,14 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
         return format_html(
             '<iframe title="{}" sandbox="" srcdoc="{}" width="375" height="560"></iframe>',
             message.subject,
-            message.html,
+            rendering.words_of(message)["html"],
         )
 
     @admin.display(description="as plain text")
     def words(self, message: OutboxMessage) -> SafeString:
         if message.kind.startswith(HOLDS_KEYS):
             return format_html("<em>{}</em>", NOT_SHOWN)
-        return format_html('<pre style="white-space: pre-wrap">{}</pre>', message.text)
+        return format_html('<pre style="white-space: pre-wrap">{}</pre>', rendering.words_of(message)["text"])
 
     @admin.display(description="copy asked for by")
     def asked_for_by(self, message: OutboxMessage) -> str:

@@ -10,16 +10,20 @@ from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from shop import alive
 from shop.characters import one_line
-from shop.mail import refusals, suppression
+from shop.mail import refusals, rendering, suppression
 from shop.mail.models import OutboxMessage, SuppressedAddress
 
 logger = logging.getLogger(__name__)
 
 # Minutes until the next try; after the last, once a day. Only a server's refusal for good ends it.
 BACKOFF_MINUTES = (1, 2, 5, 15, 30, 60, 180, 360, 720, 1440)
-# While a worker sends, others leave the row alone for this long; a killed worker's row comes back after it.
-SENDING_FOR = timedelta(minutes=2)
+# While a worker sends, others leave the row alone for this long, and for as long as it is seen to be at work;
+# a killed worker's row comes back after it.
+SENDING_FOR = timedelta(seconds=20)
+# Longer than a worker may run (CELERY_TASK_TIME_LIMIT): then a mail is anybody's, whatever its worker does.
+SENDS_AT_MOST_FOR = timedelta(minutes=6)
 
 
 def deliver(message_id: int, *, at: datetime) -> bool:
@@ -28,13 +32,18 @@ def deliver(message_id: int, *, at: datetime) -> bool:
     At-least-once: a worker killed between the server's answer and our commit sends again under the same
     Message-ID, which mail programs show once.
     """
-    message = _claim(message_id, at=at)
-    if message is None:
-        return False
+    with alive.at_work(alive.MAIL, message_id) as alone:
+        message = _claim(message_id, alone=alone, at=at)
+        return message is not None and _deliver(message, at=at)
+
+
+def _deliver(message: OutboxMessage, *, at: datetime) -> bool:
     if suppression.is_suppressed(message.to, kind=message.kind):
         _finish(message, status=OutboxMessage.Status.SUPPRESSED)
         return False
     if _is_outdated(message, at):
+        return False
+    if not _has_words(message, at):
         return False
     try:
         _send(message)
@@ -49,11 +58,12 @@ def deliver(message_id: int, *, at: datetime) -> bool:
     return True
 
 
-def _claim(message_id: int, *, at: datetime) -> OutboxMessage | None:
+def _claim(message_id: int, *, alone: bool, at: datetime) -> OutboxMessage | None:
     """Take a mail that is due, for SENDING_FOR; None if it is not, or another worker is at it this moment."""
+    due_by = at if alone else at - (SENDS_AT_MOST_FOR - SENDING_FOR)
     with transaction.atomic(durable=True):
         due = OutboxMessage.objects.select_for_update(skip_locked=True).filter(
-            pk=message_id, status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at
+            pk=message_id, status=OutboxMessage.Status.PENDING, next_attempt_at__lte=due_by
         )
         message = due.first()
         if message is not None:
@@ -85,6 +95,17 @@ def _is_outdated(message: OutboxMessage, at: datetime) -> bool:
         if import_string(look)(message, at=at):
             return False
         _finish(message, status=OutboxMessage.Status.SUPPRESSED, error="no longer true")
+    return True
+
+
+def _has_words(message: OutboxMessage, at: datetime) -> bool:
+    """Draw a mail that was written without its words; one that cannot be drawn waits, and no other."""
+    try:
+        rendering.settle(message)
+    except Exception as error:
+        logger.exception("mail %s cannot be drawn", message.pk)
+        _try_later(message, error, at)
+        return False
     return True
 
 

@@ -28,6 +28,10 @@ class OutboxMessage(models.Model):
     text = models.TextField()
     html = models.TextField()
     locale = models.CharField(max_length=12, default="en-gb")
+    # Set while a mail has no words yet: they are drawn from these when it is delivered, once, and then kept.
+    # The context holds what was true when it was written, as plain values. `rendering.words_of` reads words.
+    template = models.CharField(max_length=120, blank=True, default="")
+    context = models.JSONField(default=dict, blank=True)
     message_id = models.CharField(max_length=120, unique=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)
@@ -54,6 +58,11 @@ class OutboxMessage(models.Model):
                 condition=Q(status="sent", sent_at__isnull=False)
                 | (~Q(status="sent") & Q(sent_at__isnull=True)),
                 name="mail_outbox_sent_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(template="", context={})
+                | (~Q(template="") & ~Q(status="sent") & Q(text="", html="")),
+                name="mail_outbox_words_or_template",
             ),
         ]
         indexes = [

@@ -1,8 +1,7 @@
 """Writing mails down. A mail exists from the moment that its fact is committed, or not at all."""
 
-import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
@@ -11,21 +10,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.template.loader import render_to_string
-from django.utils import translation
 
 from shop.characters import one_line
 from shop.exceptions import Conflict
-from shop.mail import languages, tasks
+from shop.mail import rendering, tasks
 from shop.mail.models import OutboxMessage
 from shop.wake import wake
 
 _Status = OutboxMessage.Status
 # A copy of these may be sent; what was withdrawn is no longer true, and what waits goes by itself.
 CAN_GO_AGAIN = frozenset({_Status.SENT, _Status.FAILED, _Status.SUPPRESSED})
-# What the text parts never have: spaces at the end of a line, and two empty lines in a row.
-_LINE_ENDS = re.compile(r"[ \t]+$", re.MULTILINE)
-_EMPTY_LINES = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +71,35 @@ def enqueue(
     return message
 
 
+def enqueue_many(letters: Sequence[tuple[Letter, str]], *, at: datetime) -> list[OutboxMessage]:
+    """Write many mails, each with its address, in one statement of the caller's transaction.
+
+    They are kept without words: these are drawn when a mail is delivered (see `rendering`), so a context
+    holds plain values only. One wake-up for all. Never for an occasion that may exist already.
+    :raises django.db.IntegrityError: if one of the occasions was written before.
+    """
+    if not letters:
+        return []
+    written = OutboxMessage.objects.bulk_create(
+        OutboxMessage(
+            kind=letter.kind,
+            subject_key=letter.subject_key,
+            occasion=letter.occasion,
+            to=to,
+            subject=one_line(letter.subject)[:200],
+            locale=letter.locale,
+            template=letter.template,
+            context=letter.context,
+            message_id=_message_id(),
+            next_attempt_at=at,
+            created_at=at,
+        )
+        for letter, to in letters
+    )
+    transaction.on_commit(nudge_sweep, robust=True)
+    return written
+
+
 def withdraw(*, kind: str, subject_key: str, reason: str) -> None:
     """Take back what waits unsent: what it says is no longer so. Nothing to do for what went out."""
     OutboxMessage.objects.filter(kind=kind, subject_key=subject_key, status=_Status.PENDING).update(
@@ -91,24 +114,11 @@ def alert_staff(letter: Letter, *, at: datetime) -> None:
         enqueue(mine, to=address, at=at)
 
 
-def render(letter: Letter) -> dict[str, str]:
+def render(letter: Letter) -> rendering.Words:
     """Return the text and HTML bodies of a letter, for the outbox and for the preview page."""
-    language = languages.of(letter.locale)
-    context = {
-        "shop_name": settings.SHOP_NAME,
-        "base_url": settings.BASE_URL,
-        "subject": one_line(letter.subject),
-        "language": language,
-        **letter.context,
-    }
-    with translation.override(language):
-        text = render_to_string(f"{letter.template}.txt", context)
-        html = render_to_string(f"{letter.template}.html", context)
-    return {"text": _tidied(text), "html": html.strip() + "\n"}
-
-
-def _tidied(text: str) -> str:
-    return _EMPTY_LINES.sub("\n\n", _LINE_ENDS.sub("", text)).strip() + "\n"
+    return rendering.draw(
+        template=letter.template, subject=letter.subject, context=letter.context, locale=letter.locale
+    )
 
 
 def send_now(message_ids: Iterable[int], *, at: datetime) -> int:
@@ -138,14 +148,15 @@ def send_copy(message: OutboxMessage, *, actor: Any, at: datetime) -> OutboxMess
     family = [first, *first.copies.all()]
     if message.status not in CAN_GO_AGAIN or any(one.status == _Status.PENDING for one in family):
         raise AlreadyWaiting("It is on its way already. Look whether it goes out before you send another.")
+    words = rendering.words_of(first)
     copy = OutboxMessage.objects.create(
         kind=first.kind,
         subject_key=first.subject_key,
         occasion=f"{first.occasion[:66]} copy-{len(family)}".strip(),
         to=first.to,
         subject=first.subject,
-        text=first.text,
-        html=first.html,
+        text=words["text"],
+        html=words["html"],
         locale=first.locale,
         message_id=_message_id(),
         next_attempt_at=at,
@@ -160,6 +171,11 @@ def send_copy(message: OutboxMessage, *, actor: Any, at: datetime) -> OutboxMess
 def nudge(message_id: int) -> None:
     """Wake the worker for one mail. Only a wake-up: when it is lost, the sweep finds the row."""
     wake(tasks.deliver_message, message_id)
+
+
+def nudge_sweep() -> None:
+    """Wake the worker for whatever waits."""
+    wake(tasks.sweep_outbox)
 
 
 def _nudge_after_commit(message_ids: Iterable[int]) -> None:

@@ -187,7 +187,7 @@ def _drop_by_address(email: str) -> None:
     StockRequest.objects.filter(email__iexact=email).delete()
     Cart.objects.filter(email__iexact=email, order__isnull=True, user__isnull=True).delete()
     OutboxMessage.objects.filter(to__iexact=email).exclude(status="pending").update(
-        to=NOBODY, subject="", text="", html=""
+        to=NOBODY, subject="", text="", html="", template="", context={}
     )
 
 

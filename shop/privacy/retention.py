@@ -50,9 +50,11 @@ def _mails(at: datetime) -> int:
     over = Q(created_at__lt=_before(at, "mails"))
     # The last mail to somebody who is forgotten: until it has had time to arrive.
     over |= Q(kind__startswith="erasure_", created_at__lt=_before(at, "erasure_mails"))
-    old = OutboxMessage.objects.filter(over).exclude(text="", html="")
+    old = OutboxMessage.objects.filter(over).exclude(text="", html="", template="")
     finished = old.exclude(status=OutboxMessage.Status.PENDING)
-    return finished.update(to=erasure.NOBODY, subject="", text="", html="", last_error="")
+    return finished.update(
+        to=erasure.NOBODY, subject="", text="", html="", template="", context={}, last_error=""
+    )
 
 
 def _addresses_of_visitors(at: datetime) -> int:

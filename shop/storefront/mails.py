@@ -6,6 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from shop.mail import rendering
 from shop.mail.models import OutboxMessage
 from shop.storefront.policy import shows_mails
 
@@ -22,5 +23,6 @@ def show(request: HttpRequest) -> HttpResponse:
     """
     if not settings.MAIL_PAGE_ENABLED:
         raise Http404
-    mails = OutboxMessage.objects.order_by("-pk")[:SHOWN]
+    newest = OutboxMessage.objects.order_by("-pk")[:SHOWN]
+    mails = [(row, rendering.words_of(row)) for row in newest]
     return render(request, "storefront/mails.html", {"mails": mails})

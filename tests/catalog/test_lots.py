@@ -263,6 +263,23 @@ def test_a_supplier_lot_leads_to_every_lot_made_of_it():
     assert set(inventory.lots_from("RM-1")) == {made}
 
 
+def test_nothing_made_of_a_recalled_supplier_lot_is_released():
+    variant = make_variant(stock=0)
+    raw = RawLot.objects.create(
+        code="RM-1", item="RAW", supplier_lot="S-1", quantity=1, unit="kg", received_on=AT.date()
+    )
+    lot = inventory.receive_lot(
+        variant=variant, quantity=3, best_before_on=None, code="L1", raw_lots=[raw], cause="1", at=AT
+    )
+
+    assert inventory.recall_raw("S-1") == 1
+    assert inventory.recall_raw("S-2") == 0
+    with refused(inventory.RawLotRecalled):
+        inventory.release_lot(lot, cause="r", **STAFF)
+
+    assert of_lot(lot) == ("quarantine", 0, 3)
+
+
 def test_a_lot_is_sold_up_to_its_last_day_and_not_after():
     variant = make_variant(stock=0, min_remaining_life_days=60)
     lot = put_in_stock(variant, 5, best_before_on=date(2027, 1, 31))

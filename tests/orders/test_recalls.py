@@ -70,6 +70,17 @@ def test_the_dry_run_finds_every_unit_bundles_included_and_writes_nothing(code: 
     assert not RecallNotice.objects.exists()
 
 
+@pytest.mark.parametrize(("code", "is_marked"), [("BAD", False), ("S-77", True), ("RM-1", True)])
+def test_a_recall_of_a_supplier_lot_marks_it_and_one_of_our_batch_does_not(
+    code: str, is_marked: bool, bad: Lot
+) -> None:
+    call_command("recall_lot", code, "--reason", REASON, stdout=StringIO(), stderr=StringIO())
+
+    bad.refresh_from_db()
+    assert bad.status == "recalled"
+    assert (RawLot.objects.get().status == "recalled") is is_marked
+
+
 def test_a_recall_freezes_the_stock_and_tells_each_customer_once_however_often_it_runs(bad: Lot) -> None:
     for _ in range(3):
         outcome = recalls.recall(recalls.lots_named("BAD"), reason=REASON, actor=None, at=AT)

@@ -144,7 +144,7 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
     "orders.Discount": {"generate": {_M}, "download_codes": {_M}},
     "orders.Order": {
         "pack_order": {_W, _M},
-        "invoice": {_W, _S, _M},
+        "invoice": {_S, _M},
         "packing_slip": {_W, _S, _M},
         "open_return": {_S, _M},
         "ask_stripe": {_W, _S, _M},

@@ -1,6 +1,7 @@
 """Several workers and one mail: real connections, and the same race without its guard."""
 
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,3 +87,39 @@ def test_a_worker_killed_between_the_server_and_the_commit_repeats_itself_under_
     assert delivery.deliver(message.pk, at=AT + delivery.SENDING_FOR) is True
 
     assert [sent.extra_headers["Message-ID"] for sent in mail.outbox] == ["<1@shop.example>"] * 2
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_slow_mail_server_makes_no_second_mail_while_its_worker_is_seen_at_work(
+    monkeypatch: pytest.MonkeyPatch, is_seen: bool
+) -> None:
+    """And the control: without the lock it is sent again once its time is over."""
+    message = written()
+    sending, go_on = threading.Event(), threading.Event()
+    real = delivery._send
+
+    def slowly(message: OutboxMessage) -> None:
+        if not sending.is_set():
+            sending.set()
+            assert go_on.wait(30)
+        real(message)
+
+    monkeypatch.setattr(delivery, "_send", slowly)
+    if not is_seen:
+        monkeypatch.setattr(delivery.alive, "at_work", lambda kind, row_id: nullcontext(True))
+
+    def work() -> None:
+        try:
+            delivery.deliver(message.pk, at=AT)
+        finally:
+            connection.close()
+
+    first = threading.Thread(target=work)
+    first.start()
+    assert sending.wait(30)
+    second = delivery.deliver(message.pk, at=AT + delivery.SENDING_FOR)
+    go_on.set()
+    first.join(30)
+
+    assert second is not is_seen
+    assert len(mail.outbox) == (1 if is_seen else 2)

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         else:
             self._describe(found)
         if not options["dry_run"]:
-            self._recall(found, options["reason"])
+            self._recall(found, options["reason"], options["code"])
 
     def _describe(self, found: recalls.Trace) -> None:
         for lot in found.lots:
@@ -46,8 +46,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{sent} to {len(found.customers)} customers; {found.units_here} units are here")
         self.stdout.write(f"parcels to open: {', '.join(boxed) or 'none'}")
 
-    def _recall(self, found: recalls.Trace, reason: str) -> None:
-        outcome = recalls.recall(found.lots, reason=reason, actor=None, at=reading.now())
+    def _recall(self, found: recalls.Trace, reason: str, code: str) -> None:
+        outcome = recalls.recall(found.lots, reason=reason, code=code, actor=None, at=reading.now())
         self.stderr.write(
             f"recalled; {len(outcome.told)} customers are told now, {len(outcome.told_before)} were before; "
             f"orders without stock now: {', '.join(outcome.short) or 'none'}"

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 
 from orders.models import Refill, Subscription
 from orders.models.cart import interval_in_words
-from orders.subscriptions import changes, parcels
+from orders.subscriptions import changes, skipping
 from shop.api import client_ip
 from shop.clock import reading
 from shop.exceptions import ShopError, Stale
@@ -49,13 +49,13 @@ def skip(request: HttpRequest, holder: Holder, reference: str, *, is_narrow: boo
             messages.success(request, words)
             return redirect(request.path)
         refill = holder.refill(reference)
-    is_over = refill.status in parcels.OVER
+    is_over = refill.status in skipping.OVER
     context = {
         **_about(holder, refill, at=at, is_narrow=is_narrow),
         "problem": problem,
         "too_late": TOO_LATE.get(Refill.Status(refill.status), ""),
         "is_over": is_over,
-        "can_take_back": is_over and parcels.can_be_taken_back(refill, at=at),
+        "can_take_back": is_over and skipping.can_be_taken_back(refill, at=at),
     }
     return render(request, "storefront/refills/skip_parcel.html", context, status=status)
 
@@ -81,12 +81,12 @@ def plenty(request: HttpRequest, holder: Holder, reference: str) -> HttpResponse
 
 
 def _skip(refill: Refill, at: datetime) -> str:
-    parcels.skip(refill, at=at)
+    skipping.skip(refill, at=at)
     return "This parcel is left out. Nothing is charged for it."
 
 
 def _take_back(refill: Refill, at: datetime) -> str:
-    taken = parcels.take_back(refill, at=at)
+    taken = skipping.take_back(refill, at=at)
     return (
         "It comes after all. A reminder comes before we charge."
         if taken

@@ -11,7 +11,7 @@ from catalog import pictures
 from catalog.pricing import NotPriced
 from orders import addresses, links
 from orders.models import BillingCycle, Refill, RefillExtra, RefillItem, Subscription
-from orders.subscriptions import parcels, schedule, sending, tags
+from orders.subscriptions import schedule, sending, skipping, tags
 from orders.totals import Quote
 from shop.exceptions import ShopError
 from shop.storefront.refills.holders import Holder
@@ -77,7 +77,7 @@ class Parcel:
 
     @property
     def can_be_skipped(self) -> bool:
-        return self.row.status not in parcels.GONE and self.row.status not in parcels.OVER
+        return self.row.status not in skipping.GONE and self.row.status not in skipping.OVER
 
 
 @dataclass(slots=True)

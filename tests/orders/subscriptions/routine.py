@@ -27,7 +27,7 @@ from orders.placement import Draft
 from orders.stripe_gateway import Card
 from orders.subscriptions import billing, changes, dunning, enrollment, planning
 from orders.totals import PricedLine
-from shop.mail import delivery
+from shop.mail import delivery, rendering
 from shop.mail.models import OutboxMessage
 from tests.stripe_side import StripeSide
 from tests.till import ADDRESS
@@ -158,8 +158,11 @@ class Routine:
 
 
 def mails(kind: str) -> list[OutboxMessage]:
-    """Return the mails of a kind, oldest first."""
-    return list(OutboxMessage.objects.filter(kind=kind).order_by("pk"))
+    """Return the mails of a kind with their words, oldest first."""
+    found = list(OutboxMessage.objects.filter(kind=kind).order_by("pk"))
+    for mail in found:
+        rendering.settle(mail)
+    return found
 
 
 def cycle_of(subscription: Subscription) -> BillingCycle:

@@ -150,9 +150,9 @@ def test_a_killed_worker_leaves_a_refill_that_is_taken_up_again(charged: Routine
     billing.bill(refill_id, at=at)
     assert Refill.objects.get().status == "charging", "charged at Stripe, and killed before anybody was told"
 
-    charged.turn(at + timedelta(minutes=5))
+    charged.turn(at + timedelta(seconds=9))
     assert Refill.objects.get().status == "charging"
-    charged.turn(at + timedelta(minutes=6))
+    charged.turn(at + timedelta(seconds=10))
 
     refill = Refill.objects.get()
     assert refill.status == "paid"
@@ -170,7 +170,9 @@ def test_a_silent_stripe_costs_time_and_no_second_charge(charged: Routine, setti
     with override_settings(STRIPE_API_BASE="http://127.0.0.1:9", STRIPE_BACKGROUND_RETRIES=0):
         charged.turn(at)
     assert Refill.objects.get().status == "charging"
-    charged.turn(at + timedelta(minutes=6))
+    charged.turn(at + timedelta(seconds=14))
+    assert Refill.objects.get().unanswered == 1
+    charged.turn(at + timedelta(seconds=15))
 
     refill = Refill.objects.get()
     assert refill.status == "paid"

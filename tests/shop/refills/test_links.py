@@ -12,7 +12,7 @@ from django.test import Client
 from orders import links, refill_links
 from orders.models import BillingCycle, Refill, Subscription
 from orders.refill_links import Purpose
-from orders.subscriptions import billing, changes, cycles, extras, parcels
+from orders.subscriptions import billing, changes, cycles, extras, skipping
 from shop.logs import redact
 from shop.transitions import InvalidTransition
 from tests.factories.catalog import make_oil, make_variant
@@ -369,7 +369,7 @@ def test_a_form_without_its_csrf_token_is_refused(refill: Refill) -> None:
 def _skip_at_once(refill: Refill) -> list[Any]:
     def skip() -> object:
         try:
-            return parcels.skip(Refill.objects.get(pk=refill.pk), at=refill.due_at - days(1))
+            return skipping.skip(Refill.objects.get(pk=refill.pk), at=refill.due_at - days(1))
         except (IntegrityError, InvalidTransition) as error:
             return error
 
@@ -404,8 +404,8 @@ def test_a_skip_and_a_claim_at_once_have_one_winner(
 ) -> None:
     def skip() -> str:
         try:
-            return parcels.skip(refill, at=refill.due_at).status
-        except parcels.holding.AppliesFromNextRefill:
+            return skipping.skip(refill, at=refill.due_at).status
+        except skipping.holding.AppliesFromNextRefill:
             return "too late"
 
     skipped, claimed = together(skip, lambda: billing.claim(at=refill.due_at))

@@ -1,21 +1,16 @@
-"""The one place that learns that money moved, whoever brings the news: webhook, return page, reconciler, or
-the answer to our own call. Only what was read from Stripe gets here; only `succeeded` pays.
-
-Everything is safe to repeat and to reorder: money facts move forward only, and success absorbs the rest.
-"""
+"""What a PaymentIntent says: paid, on its way, declined or cancelled; and orders that need none."""
 
 import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q
 
 from catalog import inventory
 from orders import (
     attempts,
     card_testing,
-    disputes,
     emails,
     invoices,
     lifecycle,
@@ -23,18 +18,15 @@ from orders import (
     placement,
     refunds,
     stripe_gateway,
-    stripe_reads,
 )
-from orders.models import Dispute, Invoice, Order, Payment, Refill, StripeRefund
-from orders.stripe_gateway import Intent, Mood, Refund
-from orders.subscriptions import billing, dunning, enrollment, halts
+from orders.models import Order, Payment, Refill
+from orders.stripe_gateway import Intent, Mood
+from orders.subscriptions import billing, dunning, enrollment
 from shop.mail import outbox
 from shop.money import format_money
 
 logger = logging.getLogger(__name__)
 
-# Stripe refuses these because the money went back another way, such as its dashboard: told, nothing stops.
-ALREADY_BACK = frozenset({"amount_too_large", "charge_already_refunded"})
 # While a bank makes up its mind the stock waits this long at a time.
 PROCESSING_HOLD = timedelta(days=7)
 # Most people try another card at once: a mail about the first one is only for those who have gone.
@@ -125,105 +117,6 @@ def waiting_free_orders(*, limit: int = 100) -> list[Order]:
         Q(origin=Order.Origin.CHECKOUT) | Q(refill__status=Refill.Status.CHARGING)
     )
     return list(waiting.order_by("pk")[:limit])
-
-
-def observe_refund(found: Refund, *, at: datetime) -> Order | None:
-    """Apply what a freshly read refund says: ours, or one made in Stripe's dashboard."""
-    payment = (
-        Payment.objects.select_related("order")
-        .filter(stripe_payment_intent_id=found.payment_intent_id)
-        .first()
-    )
-    if payment is None:
-        logger.warning("refund %s belongs to no payment of ours", found.id)
-        return None
-    if payment.succeeded_at is None:
-        # News of a refund may overtake the news of the payment.
-        observe_by_id(found.payment_intent_id, mood=stripe_gateway.BACKGROUND, at=at)
-    with transaction.atomic(durable=True):
-        order = Order.objects.select_for_update().get(pk=payment.order_id)
-        payment = Payment.objects.select_for_update().get(pk=payment.pk)
-        refund = _refund_row(payment, found, at=at)
-        before = refund.status
-        refund.stripe_refund_id = found.id
-        if not (before == StripeRefund.Status.SUCCEEDED and found.status == "pending"):
-            refund.status = _refund_status(found)
-        refund.failure_reason = found.failure_reason
-        if refund.status == StripeRefund.Status.SUCCEEDED and refund.settled_at is None:
-            refund.settled_at = at
-        refund.save(update_fields=["stripe_refund_id", "status", "failure_reason", "settled_at"])
-        if refund.status != before:
-            _refund_changed(order, payment, refund, at=at)
-    return order
-
-
-def refund_refused(refund_id: int, code: str, *, at: datetime) -> None:
-    """Stripe will not make a refund that was written down: say so to staff, who promised it."""
-    with transaction.atomic(durable=True):
-        payment_id = StripeRefund.objects.values_list("payment_id", flat=True).get(pk=refund_id)
-        order = Order.objects.select_for_update().get(payment=payment_id)
-        refund = StripeRefund.objects.select_for_update().get(pk=refund_id)
-        if refund.status != StripeRefund.Status.REQUESTED:
-            return
-        refund.status = StripeRefund.Status.FAILED
-        refund.failure_reason = code[:64]
-        refund.save(update_fields=["status", "failure_reason"])
-        amount = format_money(refund.amount, refund.currency)
-        lifecycle.note(order, "refund_refused", f"Stripe refused the refund of {amount}: {code}.", at=at)
-        if code not in ALREADY_BACK:
-            lifecycle.flag_for_review(order, f"refund of {amount} refused: {code}", at=at)
-        reason = f"Stripe refused a refund of {amount}: {code}"
-        outbox.alert_staff(emails.staff_review(order, reason), at=at)
-
-
-def observe_dispute(found: stripe_reads.Dispute, *, at: datetime) -> Order | None:
-    """Apply what a freshly read dispute says: while one is open nothing ships and the customer's refills
-    rest; a lost one is shown on the payment. A payment that we have not seen succeed is asked about first.
-    """
-    payment = _settled(found, at=at)
-    if payment is None:
-        return None
-    with transaction.atomic(durable=True):
-        theirs = halts.lock_for(payment.order)
-        order = Order.objects.select_for_update().get(pk=payment.order_id)
-        payment = Payment.objects.select_for_update().get(pk=payment.pk)
-        dispute, before = disputes.record(payment, found, at=at)
-        if dispute.status != before:
-            disputes.follow(order, payment, dispute, at=at)
-        # Once: what staff have resumed while it was open stays resumed.
-        if dispute.is_open and (not before or before in Dispute.CLOSED):
-            halts.halt(theirs, at=at)
-    return order
-
-
-def observe_warning(found: stripe_reads.FraudWarning, *, at: datetime) -> Order | None:
-    """Apply what a freshly read early fraud warning says: the parcel is held until staff have looked."""
-    payment = _settled(found, at=at)
-    if payment is None:
-        return None
-    with transaction.atomic(durable=True):
-        order = Order.objects.select_for_update().get(pk=payment.order_id)
-        payment = Payment.objects.select_for_update().get(pk=payment.pk)
-        warning, is_new = disputes.record_warning(payment, found)
-        if is_new:
-            disputes.follow_warning(order, warning, at=at)
-    return order
-
-
-def _settled(found: stripe_reads.Dispute | stripe_reads.FraudWarning, *, at: datetime) -> Payment | None:
-    """Return the payment that a dispute or a warning is about, asked about first if its success is news."""
-    rows = Payment.objects.select_related("order__user")
-    payment = rows.filter(stripe_payment_intent_id=found.payment_intent_id).first()
-    if payment is None and found.payment_intent_id:
-        observe_by_id(found.payment_intent_id, mood=stripe_gateway.BACKGROUND, at=at)
-        payment = rows.filter(stripe_payment_intent_id=found.payment_intent_id).first()
-    elif payment is not None and payment.succeeded_at is None:
-        observe_by_id(found.payment_intent_id, mood=stripe_gateway.BACKGROUND, at=at)
-        payment.refresh_from_db()
-    if payment is None or found.livemode != stripe_gateway.is_live():
-        logger.warning("%s concerns no payment of ours", found.id)
-        return None
-    return payment
 
 
 def _find(intent: Intent) -> Payment | None:
@@ -366,45 +259,3 @@ def _declined(order: Order, intent: Intent, *, at: datetime) -> None:
     elif order.status == Order.Status.PENDING:
         letter = emails.payment_failed(order)
         outbox.enqueue(letter, to=order.email, at=at, not_before=at + REMIND_AFTER)
-
-
-def _refund_row(payment: Payment, found: Refund, *, at: datetime) -> StripeRefund:
-    """Return our row of a refund; one that was made at Stripe gets a row here."""
-    rows = StripeRefund.objects.select_for_update().filter(payment=payment)
-    row = rows.filter(stripe_refund_id=found.id).first()
-    if row is None and found.our_refund_id.isascii() and found.our_refund_id.isdigit():
-        row = rows.filter(pk=int(found.our_refund_id), stripe_refund_id__isnull=True).first()
-    if row is None:
-        row = StripeRefund.objects.create(
-            payment=payment,
-            stripe_refund_id=found.id,
-            amount=found.amount,
-            currency=found.currency,
-            reason="Made at Stripe.",
-            requested_at=at,
-        )
-    return row
-
-
-def _refund_status(found: Refund) -> str:
-    known = {status.value for status in StripeRefund.Status}
-    return found.status if found.status in known else StripeRefund.Status.PENDING
-
-
-def _refund_changed(order: Order, payment: Payment, refund: StripeRefund, *, at: datetime) -> None:
-    moved = payment.refunds.filter(status__in=[StripeRefund.Status.PENDING, StripeRefund.Status.SUCCEEDED])
-    payment.amount_refunded = moved.aggregate(sum=Sum("amount"))["sum"] or 0
-    payment.save(update_fields=["amount_refunded"])
-    if order.is_paid:
-        lifecycle.mark_refunded(order, refunded=payment.amount_refunded, received=payment.amount_received)
-    amount = format_money(refund.amount, refund.currency)
-    lifecycle.note(order, "refund", f"Refund of {amount}: {refund.status}.", at=at, refund=refund.pk)
-    if refund.status == StripeRefund.Status.SUCCEEDED:
-        refund.payment = payment
-        payment.order = order
-        invoices.issue_credit_note(refund, at=at)
-        outbox.enqueue(emails.refund_sent(order, refund), to=order.email, at=at)
-    elif refund.status == StripeRefund.Status.FAILED:
-        credited = Invoice.objects.filter(refund=refund).first()
-        wrong = f"; credit note {credited.code} says otherwise" if credited is not None else ""
-        outbox.alert_staff(emails.staff_review(order, f"a refund of {amount} failed{wrong}"), at=at)
