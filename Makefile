@@ -43,6 +43,15 @@ stripe-smoke: ## pay, refund and more at Stripe itself, with your own test key (
 chaos-payments: ## break payments on purpose, then balance the books (SEED=1 RUNS=500 PROXY=own|shared)
 	@exec $(DEVSTACK) chaos --seed $(SEED) --runs $(RUNS) --proxy $(PROXY)
 
+chaos-refills: REFILLS ?= 300
+chaos-refills: ## kill workers while refills are charged, then balance the books (SEED=1 REFILLS=300 ARGS=)
+	@exec $(DEVSTACK) chaos-refills --seed $(SEED) --refills $(REFILLS) $(ARGS)
+
+simulate-refills: SUBSCRIPTIONS ?= 100
+simulate-refills: DAYS ?= 180
+simulate-refills: ## play months of refills, faults and changes of mind, then judge (SUBSCRIPTIONS=100 DAYS=180 SEED=1)
+	@exec $(DEVSTACK) manage simulate_refills --subscriptions $(SUBSCRIPTIONS) --days $(DAYS) --seed $(SEED)
+
 prove-orders: ## random baskets, refunds and races for discounts, as often as promised
 	@PROVE=1 exec $(DEVSTACK) test tests/orders/test_sums.py tests/orders/test_redemption_races.py
 

@@ -3,21 +3,29 @@
 Tokens name one order, expire, and are compared in constant time by Django's signing.
 """
 
+from typing import Protocol
+
 from django.conf import settings
 from django.core import signing
 
-from orders.models import Order
 from shop.exceptions import NotFound
 
 _ORDER_SALT = "orders.order"
 
 
-def order_token(order: Order) -> str:
+class Referred(Protocol):
+    """Whatever knows an order's reference."""
+
+    @property
+    def reference(self) -> str: ...
+
+
+def order_token(order: Referred) -> str:
     """Return a token that opens this order until SIGNED_LINK_MAX_AGE has passed."""
     return signing.dumps(order.reference, salt=_ORDER_SALT)
 
 
-def order_url(order: Order) -> str:
+def order_url(order: Referred) -> str:
     """Return the absolute address of the order's page, for a mail."""
     return f"{settings.BASE_URL}/o/{order_token(order)}"
 

@@ -7,11 +7,14 @@ from celery import Task, shared_task
 
 from orders import books, payouts, reconciler, settlement, stripe_gateway
 from orders.returns import withdrawals
-from orders.subscriptions import billing, changes, dunning, foresight, planning, repricing
+from orders.subscriptions import billing, bulk, changes, dunning, foresight, planning, repricing
 from shop import wake as waking
 from shop.clock import reading
 
 logger = logging.getLogger(__name__)
+
+# Subscriptions that one task changes: seconds of work, so that nobody waits behind it.
+BULK_AT_ONCE = 200
 
 
 def wake(task: Task, *args: Any) -> None:
@@ -73,6 +76,16 @@ def look_ahead() -> None:
     repricing.apply_due(at=at)
     foresight.tell_expiring_cards(at=at)
     foresight.remind_of_terms(at=at)
+
+
+@shared_task(name="orders.work_off_bulk_changes")
+def work_off_bulk_changes() -> None:
+    """Change the next of the subscriptions that staff said yes to; with more of them, wake another worker."""
+    if _clock_is_wrong():
+        return
+    bulk.forget_drafts(at=reading.now())
+    if bulk.work_off(at=reading.now(), limit=BULK_AT_ONCE) == BULK_AT_ONCE:
+        wake(work_off_bulk_changes)
 
 
 @shared_task(name="orders.dispatch_due_refills")

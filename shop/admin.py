@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache, update_wrapper
+from operator import attrgetter
 from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
@@ -208,7 +209,9 @@ def money_column(field: str, label: str, *, currency: str = "currency") -> Calla
 
     def column(self: Any, row: Any) -> str:
         amount = getattr(row, field)
-        return "–" if amount is None else format_money(amount, getattr(row, currency))
+        if amount is None:
+            return "–"
+        return format_money(amount, attrgetter(currency.replace("__", "."))(row))
 
     column.short_description = label  # type: ignore[attr-defined]
     column.admin_order_field = field  # type: ignore[attr-defined]

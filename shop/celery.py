@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "work off Stripe's events": {"task": "orders.sweep_webhook_events", "schedule": 10.0},
     "charge the refills that are due": {"task": "orders.dispatch_due_refills", "schedule": 5.0},
     "plan the coming refills": {"task": "orders.plan_refills", "schedule": 15.0},
+    "change the refills that staff chose": {"task": "orders.work_off_bulk_changes", "schedule": 15.0},
     "tell of rising prices, ending cards and the terms": {"task": "orders.look_ahead", "schedule": 300.0},
     "ask Stripe about silent payments": {"task": "orders.reconcile", "schedule": 60.0},
     "match statements of withdrawal": {"task": "orders.match_withdrawals", "schedule": 60.0},

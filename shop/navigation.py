@@ -13,6 +13,8 @@ PAGES = {
     "to_pick": ("admin:warehouse_to_pick", "To pick", "orders.Shipment"),
     "to_dispatch": ("admin:warehouse_dispatch", "To dispatch", "orders.Shipment"),
     "tracking": ("admin:warehouse_tracking", "Tracking numbers", "orders.Shipment"),
+    "refill_figures": ("refill-figures", "Value and churn", "orders.Subscription"),
+    "refill_demand": ("refill-demand", "What they will take", "catalog.StockLevel"),
     "recall": ("admin:recall", "Recall a lot", "orders.RecallNotice"),
 }
 # Group: ((record or page, icon), …). A record without a page, or that a person may not see, is left out.
@@ -43,7 +45,13 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "Refills": (
         ("orders.Subscription", "autorenew"),
+        ("refill_figures", "monitoring"),
+        ("refill_demand", "stacked_bar_chart"),
         ("orders.Refill", "package_2"),
+        ("orders.BulkChange", "playlist_add_check"),
+        ("orders.BulkChangeRow", "rule"),
+        ("orders.PriceRise", "trending_up"),
+        ("orders.RefillExtra", "add_circle"),
         ("orders.BillingCycle", "event_repeat"),
         ("orders.SavedCard", "credit_card"),
         ("orders.RefillBreaker", "electric_bolt"),

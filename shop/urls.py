@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from orders.webhooks import stripe_webhook
 from shop import health
 from shop.admin import site
+from shop.backoffice.refills import pages as refill_reports
 
 handler400 = "shop.storefront.errors.bad_request"
 handler404 = "shop.storefront.errors.not_found"
@@ -27,6 +28,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("webhooks/stripe", stripe_webhook, name="stripe-webhook"),
     path("api/v1/", include(api)),
+    path("admin/refills/figures/", refill_reports.figures_page, name="refill-figures"),
+    path("admin/refills/demand/", refill_reports.demand_page, name="refill-demand"),
     path("admin/", site.urls),
     path("", include("shop.images.serving")),
     path("", include("shop.storefront.urls")),

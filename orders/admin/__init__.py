@@ -2,6 +2,7 @@
 
 from orders.admin import (
     books,
+    bulk_changes,
     carts,
     customers,
     discounts,
@@ -19,6 +20,7 @@ from orders.admin import (
 
 __all__ = [
     "books",
+    "bulk_changes",
     "carts",
     "customers",
     "discounts",

@@ -44,6 +44,7 @@ DISPUTE = {
     "prevented": "success",
     "lost": "danger",
 }
+SUBSCRIPTION = {"active": "success", "paused": "warning", "cancelled": "danger"}
 OUTCOME = {"started": "info", "unknown": "warning", "ok": "success", "refused": "danger"}
 
 

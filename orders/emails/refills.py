@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch, prefetch_related_objects
@@ -21,12 +21,20 @@ from shop.money import format_money
 LAST_DAY = 30
 
 
+class FirstOrder(NamedTuple):
+    """What mails tell of the order that began a refill: its page is where refills are looked after."""
+
+    pk: int
+    reference: str
+    is_test: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Holds:
     """What a mail about a refill looks up: its items, and the order that began it."""
 
     items: Sequence[RefillItem]
-    order: Order | None
+    order: FirstOrder | None
 
 
 # Refills and subscriptions alike know whose they are.
@@ -212,9 +220,10 @@ def _read(refill: Refill) -> Holds:
     return Holds(list(read.items.all()), None if refill.order else _first_order(refill))
 
 
-def _first_order(refill: Refill) -> Order | None:
-    """Return the order that began the refills of this parcel: its page is where they are looked after."""
-    return Order.objects.filter(lines__subscriptions__cycles__refill=refill).order_by("pk").first()
+def _first_order(refill: Refill) -> FirstOrder | None:
+    orders = Order.objects.filter(lines__subscriptions__cycles__refill=refill).order_by("pk")
+    found = orders.values_list("pk", "reference", "is_test").first()
+    return FirstOrder(*found) if found else None
 
 
 def _total(refill: Refill) -> str:

@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mail', '0004_words_when_sent'),
-        ('orders', '0023_refill_notices'),
+        ('orders', '0025_bulk_changes_and_history'),
     ]
 
     operations = [

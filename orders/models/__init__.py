@@ -1,6 +1,7 @@
 """Records of carts, orders, money and refills."""
 
 from orders.models.books import Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
+from orders.models.bulk_change import BulkChange, BulkChangeRow
 from orders.models.cart import Cart, CartLine
 from orders.models.customer import CardSetup, Consent, Customer, SavedCard
 from orders.models.discount import Discount, DiscountAmount, DiscountCode, OrderDiscount
@@ -16,9 +17,12 @@ from orders.models.refill_extra import RefillExtra
 from orders.models.region import SellerIdentity, ShippingMethod, ShippingRate, ShippingZone, TaxRate
 from orders.models.shipment import Shipment, ShipmentLine
 from orders.models.subscription import BillingCycle, Deployment, Refill, RefillItem, Subscription
+from orders.models.subscription_event import SubscriptionEvent
 
 __all__ = [
     "BillingCycle",
+    "BulkChange",
+    "BulkChangeRow",
     "CardSetup",
     "Cart",
     "CartLine",
@@ -62,6 +66,7 @@ __all__ = [
     "ShippingZone",
     "StripeRefund",
     "Subscription",
+    "SubscriptionEvent",
     "TaxRate",
     "WebhookEvent",
     "Withdrawal",

@@ -9,6 +9,7 @@ import secrets
 from django.conf import settings
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 
 
@@ -58,6 +59,16 @@ class SavedCard(models.Model):
     class Meta:
         db_table = "orders_saved_card"
         ordering = ["-id"]
+        indexes = [
+            # The month in which it ends, counted from the year 0, until its owner has been told for the last
+            # time (see `foresight`).
+            models.Index(
+                F("exp_year") * 12 + F("exp_month"),
+                condition=Q(removed_at__isnull=True)
+                & ~Q(expiry_told_month=F("exp_year") * 12 + F("exp_month"), expiry_told_days__lte=7),
+                name="orders_saved_card_ends",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.brand} ending in {self.last4}"

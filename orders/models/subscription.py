@@ -10,6 +10,7 @@ from catalog.models import Variant
 from orders.models.cart import RefillUnit
 from orders.models.customer import Customer, SavedCard
 from orders.models.order import Order, OrderLine
+from shop.accounts.models import User
 from shop.transitions import Table
 
 
@@ -69,11 +70,15 @@ class Subscription(models.Model):
     paused_until = models.DateField(null=True, blank=True, help_text="local day; empty: until resumed")
     # Not a column: the tag of the state that a caller has seen. A verb refuses if that has changed meanwhile.
     seen_tag: str = ""
+    # Not a column: the member of staff who acts; None: its owner does.
+    acted_by: User | None = None
     # The latest payment for this item: no second one within half an interval.
     last_paid_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     # When its owner was last told of its terms: when it began, then as often as the region asks for.
     terms_told_at = models.DateTimeField(null=True, blank=True)
+    # Begun by a test order: left out of reports.
+    is_test = models.BooleanField(default=False)
 
     class Meta:
         db_table = "orders_subscription"
@@ -83,6 +88,17 @@ class Subscription(models.Model):
                 condition=Q(quantity__gt=0, interval_count__gt=0), name="orders_subscription_positive"
             ),
             models.UniqueConstraint(fields=["started_by", "started_sku"], name="orders_subscription_once"),
+        ]
+        # Of those that a sweep looks for only: what is indexed does not grow with what exists.
+        indexes = [
+            models.Index(
+                fields=["paused_until", "id"],
+                condition=Q(status="paused", paused_until__isnull=False),
+                name="orders_subscription_resumes",
+            ),
+            models.Index(
+                fields=["terms_told_at"], condition=Q(status="active"), name="orders_subscription_terms"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -196,6 +212,11 @@ class Refill(models.Model):
                 fields=["claimed_at"],
                 condition=Q(status__in=["claimed", "charging"]),
                 name="orders_refill_in_work",
+            ),
+            models.Index(
+                fields=["first_declined_at"],
+                condition=Q(status__in=["dunning", "action_required"], next_attempt_at__isnull=True),
+                name="orders_refill_owner_waits",
             ),
         ]
 

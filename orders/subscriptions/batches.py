@@ -13,11 +13,10 @@ from django.db import transaction
 
 from catalog.models import Variant
 from orders.emails import refill_notices as letters
-from orders.emails.refills import Holds
+from orders.emails.refills import FirstOrder, Holds
 from orders.models import (
     BillingCycle,
     Customer,
-    Order,
     OrderLine,
     Refill,
     RefillExtra,
@@ -27,6 +26,7 @@ from orders.models import (
 )
 from orders.subscriptions import cycles, membership, notices, parcels, quoting, swaps, waiting
 from orders.subscriptions.facts import Facts
+from shop import copying
 from shop.mail import outbox
 from shop.mail.outbox import Letter
 
@@ -55,7 +55,7 @@ def plan(customer_ids: Collection[int], *, at: datetime) -> int:
         return 0
     orders = _know(coming)
     facts = Facts(at)
-    facts.learn_codes({cycle.subscription.started_by_id for cycle in coming})
+    _learn(facts, coming)
     extras = _waiting_extras(coming)
     drafts = (
         _draft(together, extras, orders, facts=facts)
@@ -80,7 +80,7 @@ def _day_of(cycle: BillingCycle) -> tuple:
     return cycle.subscription.customer_id, cycle.due_on
 
 
-def _know(coming: Sequence[BillingCycle]) -> dict[int, Order]:
+def _know(coming: Sequence[BillingCycle]) -> dict[int, FirstOrder]:
     """Let subscriptions know their customers, cards and variants; return the orders of the lines that began
     them, as far as mails tell of them. Four queries."""
     items = [cycle.subscription for cycle in coming]
@@ -90,8 +90,19 @@ def _know(coming: Sequence[BillingCycle]) -> dict[int, Order]:
     for item in items:
         item.customer, item.variant = customers[item.customer_id], variants[item.variant_id]
         item.card = cards[item.card_id] if item.card_id else None
-    lines = OrderLine.objects.filter(pk__in={item.started_by_id for item in items}).select_related("order")
-    return {line.pk: line.order for line in lines.only("order__reference", "order__is_test")}
+    lines = OrderLine.objects.filter(pk__in={item.started_by_id for item in items})
+    told = lines.values_list("pk", "order_id", "order__reference", "order__is_test")
+    return {row[0]: FirstOrder(pk=row[1], reference=row[2], is_test=row[3]) for row in told}
+
+
+def _learn(facts: Facts, coming: Sequence[BillingCycle]) -> None:
+    """Ask for all codes and all prices at once, instead of for each parcel's."""
+    facts.learn_codes({cycle.subscription.started_by_id for cycle in coming})
+    variants: dict[str, set[Variant]] = defaultdict(set)
+    for cycle in coming:
+        variants[cycle.subscription.currency].add(cycle.subscription.variant)
+    for currency, wanted in variants.items():
+        facts.offers(wanted, currency)
 
 
 def _rest_what_is_not_sold(coming: Sequence[BillingCycle], *, at: datetime) -> list[BillingCycle]:
@@ -122,7 +133,7 @@ def _waiting_extras(coming: Sequence[BillingCycle]) -> Mapping[int, list[RefillE
 def _draft(
     together: Sequence[BillingCycle],
     waiting_extras: Mapping[int, list[RefillExtra]],
-    orders: Mapping[int, Order],
+    orders: Mapping[int, FirstOrder],
     *,
     facts: Facts,
 ) -> Parcel | None:
@@ -137,7 +148,7 @@ def _draft(
     except quoting.REFUSALS as refusal:
         parcels.pause(together, refusal.detail, at=facts.at)
         return None
-    began = min((orders[cycle.subscription.started_by_id] for cycle in together), key=lambda order: order.pk)
+    began = min(orders[cycle.subscription.started_by_id] for cycle in together)
     letter = notices.write(refill, quote, charge_at=refill.due_at, at=facts.at, holds=Holds(items, began))
     return Parcel(refill, together, items, letter, extras)
 
@@ -147,8 +158,11 @@ def _write(drafts: Sequence[Parcel], *, at: datetime) -> int:
     told = [(parcel.letter, parcel.refill.customer.email) for parcel in drafts]
     for parcel, message in zip(drafts, outbox.enqueue_many(told, at=at), strict=True):
         parcel.refill.notice = message
-    Refill.objects.bulk_create(parcel.refill for parcel in drafts)
-    RefillItem.objects.bulk_create(item for parcel in drafts for item in parcel.items)
+    copying.insert([parcel.refill for parcel in drafts])
+    for parcel in drafts:
+        for item in parcel.items:
+            item.refill_id = parcel.refill.pk
+    copying.insert([item for parcel in drafts for item in parcel.items])
     cycles.join({cycle.pk: parcel.refill.pk for parcel in drafts for cycle in parcel.cycles})
     for parcel in drafts:
         membership.settle_extras(parcel.refill, parcel.extras, at=at)

@@ -60,21 +60,22 @@ WAITS = (
 # One statement: the ids that come back are the claim. SKIP LOCKED lets two dispatchers share the work; the
 # repeated conditions keep a row that changed between the two scans from being claimed. MATERIALIZED keeps the
 # planner from running the limited scan once per row, which would lock and claim more than the limit.
-_CLAIM = """
-    WITH due AS MATERIALIZED (
-        SELECT refill.id FROM orders_refill refill
-        LEFT JOIN mail_outbox notice ON notice.id = refill.notice_id
-        WHERE refill.status IN ('planned', 'backordered', 'dunning') AND refill.next_attempt_at <= %(at)s
-          AND refill.card_id IS NOT NULL AND (notice.sent_at <= %(told_by)s OR refill.asked_at IS NOT NULL)
-          AND (refill.status <> 'planned' OR refill.next_attempt_at > %(stale)s)
-        ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
-        FOR UPDATE OF refill SKIP LOCKED
-    )
+_DUE = """
+    SELECT refill.id FROM orders_refill refill
+    LEFT JOIN mail_outbox notice ON notice.id = refill.notice_id
+    WHERE refill.status IN ('planned', 'backordered', 'dunning') AND refill.next_attempt_at <= %(at)s
+      AND refill.card_id IS NOT NULL AND (notice.sent_at <= %(told_by)s OR refill.asked_at IS NOT NULL)
+      AND (refill.status <> 'planned' OR refill.next_attempt_at > %(stale)s)
+    ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
+    FOR UPDATE OF refill SKIP LOCKED
+"""
+_CLAIM = f"""
+    WITH due AS MATERIALIZED ({_DUE})
     UPDATE orders_refill SET status = 'claimed', claimed_at = %(at)s, claims = claims + 1, unanswered = 0
     WHERE id IN (SELECT id FROM due)
       AND status IN ('planned', 'backordered', 'dunning') AND next_attempt_at <= %(at)s
     RETURNING id
-"""
+"""  # noqa: S608 - our own words
 # What was claimed and never begun; what is charged by nobody, unless it waits for Stripe; and whatever is too
 # old. The lock is asked for last, for rows that are locked, and is let go of as the statement ends.
 _RECLAIM = """

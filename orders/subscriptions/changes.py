@@ -12,7 +12,17 @@ from django.db import transaction
 from orders import addresses, carts, shipping
 from orders.emails import refills as letters
 from orders.models import BillingCycle, SavedCard, Subscription
-from orders.subscriptions import billing, consents, cycles, dunning, extras, holding, membership, schedule
+from orders.subscriptions import (
+    billing,
+    consents,
+    cycles,
+    diary,
+    dunning,
+    extras,
+    holding,
+    membership,
+    schedule,
+)
 from orders.subscriptions.holding import Held
 from shop.exceptions import Conflict, InvalidInput, NotFound
 from shop.mail import outbox
@@ -91,7 +101,9 @@ def pause(
 
 
 @transaction.atomic(durable=True)
-def resume(subscription: Subscription, *, at: datetime, by_staff: bool = False) -> Subscription:
+def resume(
+    subscription: Subscription, *, at: datetime, by_staff: bool = False, on_its_day: bool = False
+) -> Subscription:
     """Take a paused subscription up again on its old rhythm; days that have passed are left out.
 
     :raises HaltedByDispute: if a dispute paused it: only staff resume it then.
@@ -101,7 +113,10 @@ def resume(subscription: Subscription, *, at: datetime, by_staff: bool = False) 
         raise HaltedByDispute("A payment is disputed with your bank. Write to us to take this up again.")
     coming = holding.wake(held, at=at)
     return holding.tell(
-        held, f"Taken up again. The next refill is due on {holding.in_words(coming.due_on)}.", at=at
+        held,
+        f"Taken up again. The next refill is due on {holding.in_words(coming.due_on)}.",
+        by=diary.By.SHOP if on_its_day else "",
+        at=at,
     )
 
 
@@ -115,7 +130,7 @@ def resume_due(*, at: datetime, limit: int = 200) -> int:
         if row.paused_until and row.paused_until <= schedule.local_day(at, row.timezone)
     ]
     for row in due:
-        resume(row, at=at)
+        resume(row, on_its_day=True, at=at)
     return len(due)
 
 
@@ -143,6 +158,7 @@ def end(subscription: Subscription, *, reason: str, at: datetime) -> Subscriptio
     cycles.close(held.cycle, BillingCycle.Status.CANCELLED, at=at)
     extras.drop_all(held.subscription, at=at)
     _advance(held.subscription, Status.CANCELLED, status_reason=reason[:200], cancelled_at=at)
+    diary.note(held.subscription, "Cancelled. Nothing is charged for it any more.", at=at)
     letter = letters.subscription_cancelled(held.subscription, at=at)
     outbox.enqueue(letter, to=held.subscription.customer.email, at=at)
     return held.subscription
@@ -266,9 +282,8 @@ def change_address(subscription: Subscription, *, address: dict[str, str], at: d
     held.subscription.shipping_address = cleaned
     held.subscription.save(update_fields=["shipping_address"])
     holding.take_out(held, at=at)
-    return holding.tell(
-        held, f"From the next refill on we send to {', '.join(addresses.lines(cleaned))}.", at=at
-    )
+    what = f"From the next refill on we send to {', '.join(addresses.lines(cleaned))}."
+    return holding.tell(held, what, noted="From the next refill on it goes to another address.", at=at)
 
 
 def _give_card(held: Held, card: SavedCard, *, at: datetime) -> None:

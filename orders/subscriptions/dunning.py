@@ -13,7 +13,7 @@ from django.db.models import Q
 from orders import attempts, payments
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, PaymentAttempt, Refill, Subscription
-from orders.subscriptions import cycles, membership
+from orders.subscriptions import cycles, diary, membership
 from shop.mail import outbox
 from shop.transitions import advance
 
@@ -99,6 +99,7 @@ def stop(refill: Refill, *, reason: str, at: datetime) -> None:
                 status_reason=reason[:200],
                 paused_at=at,
             )
+            diary.note(cycle.subscription, f"Rests: {reason}", by=diary.By.SHOP, at=at)
     outbox.enqueue(letters.refill_stopped(refill), to=refill.customer.email, at=at)
 
 

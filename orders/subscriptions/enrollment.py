@@ -93,6 +93,7 @@ def _begin(order: Order, customer: Customer, item: _Item, card: SavedCard, *, at
             "last_paid_at": at,
             "created_at": at,
             "terms_told_at": at,
+            "is_test": order.is_test,
         },
     )
     if created:

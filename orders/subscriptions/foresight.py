@@ -28,7 +28,9 @@ def tell_expiring_cards(*, at: datetime, limit: int = 200) -> int:
         ending = ends_by.filter(
             Exists(_later_than_card()), removed_at__isnull=True, ends__lt=last.year * 12 + last.month
         ).exclude(expiry_told_month=F("ends"), expiry_told_days__lte=days)
-        ids = list(ending.order_by("pk").values_list("pk", flat=True)[:limit])
+        # Said once more as the index says it: who was told for the last time is not looked at again.
+        ending = ending.exclude(expiry_told_month=F("ends"), expiry_told_days__lte=min(CARD_NOTICES))
+        ids = list(ending.order_by("ends", "pk").values_list("pk", flat=True)[:limit])
         told += sum(_tell_card(card_id, days, at=at) for card_id in ids)
     return told
 
@@ -40,7 +42,10 @@ def remind_of_terms(*, at: datetime, limit: int = 200) -> int:
         due |= Q(shipping_address__country=country, terms_told_at__lte=at - timedelta(days=days))
     elsewhere = ~Q(shipping_address__country__in=list(settings.REFILL_TERMS_EVERY_DAYS))
     due |= elsewhere & Q(terms_told_at__lte=at - timedelta(days=settings.REFILL_TERMS_EVERY_DAYS_ELSEWHERE))
-    rows = Subscription.objects.filter(due, status=Subscription.Status.ACTIVE)
+    # What holds of all of them leads to the index; which of them it is, the regions say.
+    soonest = min([settings.REFILL_TERMS_EVERY_DAYS_ELSEWHERE, *settings.REFILL_TERMS_EVERY_DAYS.values()])
+    long_ago = Subscription.objects.filter(terms_told_at__lte=at - timedelta(days=soonest))
+    rows = long_ago.filter(due, status=Subscription.Status.ACTIVE)
     customers = rows.order_by("customer_id").values_list("customer_id", flat=True).distinct()
     return sum(_remind(customer_id, at=at) for customer_id in list(customers[:limit]))
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, Refill, Subscription
-from orders.subscriptions import billing, membership
+from orders.subscriptions import billing, diary, membership
 from shop.mail import outbox
 from shop.transitions import advance
 
@@ -54,6 +54,7 @@ def halt(locked: Collection[Subscription], *, at: datetime) -> int:
             paused_at=at,
             paused_until=None,
         )
+        diary.note(row, "Rests: a payment is disputed with the bank.", by=diary.By.SHOP, at=at)
         outbox.enqueue(letters.refills_halted(row, at=at), to=row.customer.email, at=at)
     return len(halted)
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Refill, Subscription
-from orders.subscriptions import cycles, membership, tags
+from orders.subscriptions import cycles, diary, membership, tags
 from shop.exceptions import Conflict
 from shop.mail import outbox
 from shop.transitions import advance
@@ -52,6 +52,7 @@ def hold(subscription: Subscription) -> Held:
         cycle.refill = refill
     if subscription.seen_tag:
         tags.check(subscription.seen_tag, tags.of_subscription(mine, cycle))
+    mine.acted_by = subscription.acted_by
     return Held(mine, cycle, refill)
 
 
@@ -98,8 +99,12 @@ def wake(held: Held, *, at: datetime) -> BillingCycle:
     return coming
 
 
-def tell(held: Held, what: str, *, at: datetime) -> Subscription:
-    """Confirm a change by mail, in one sentence, and return the subscription."""
+def tell(held: Held, what: str, *, at: datetime, noted: str = "", by: str = "") -> Subscription:
+    """Confirm a change by mail, in one sentence, keep it in the history, and return the subscription.
+
+    `noted`: other words for the history, where the sentence holds an address. `by`: see `diary.note`.
+    """
+    diary.note(held.subscription, noted or what, by=by, at=at)
     letter = letters.subscription_changed(held.subscription, what=what, at=at)
     outbox.enqueue(letter, to=held.subscription.customer.email, at=at)
     return held.subscription

@@ -13,9 +13,10 @@ from django.db import transaction
 from catalog.models import Variant
 from orders.emails import refill_notices as letters
 from orders.models import PriceRise, Subscription
-from orders.subscriptions import cycles
+from orders.subscriptions import cycles, diary, holding
 from shop.exceptions import InvalidInput
 from shop.mail import outbox
+from shop.money import format_money
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,7 @@ def reprice(
     less at once; a rise that was announced earlier is withdrawn.
     :raises InvalidInput: if it would apply sooner than 7 or later than 30 days from now.
     """
-    if not at + EARLIEST <= applies_at <= at + LATEST:
-        raise InvalidInput("Choose a day 7 to 30 days ahead.", fields={"applies_at": ["7 to 30 days ahead."]})
+    _check(applies_at, at=at)
     rows = Subscription.objects.filter(variant=variant, currency=currency)
     rows = rows.exclude(status=Subscription.Status.CANCELLED)
     if countries:
@@ -51,18 +51,51 @@ def reprice(
     withdraw([row.pk for row in found], at=at)
     dearer = [row for row in found if row.unit_price < unit_price]
     rows.filter(pk__in=[row.pk for row in found if row.unit_price > unit_price]).update(unit_price=unit_price)
-    PriceRise.objects.bulk_create(
-        PriceRise(
-            subscription=row,
-            old_price=row.unit_price,
-            new_price=unit_price,
-            applies_at=applies_at,
-            decided_by=actor,
-            decided_at=at,
-        )
-        for row in dearer
-    )
+    PriceRise.objects.bulk_create(_rise(row, unit_price, applies_at, actor, at) for row in dearer)
     return len(dearer)
+
+
+@transaction.atomic(durable=True)
+def reprice_one(
+    subscription: Subscription, *, unit_price: int, applies_at: datetime, actor: Any, at: datetime
+) -> Subscription:
+    """Decide what one subscription costs: less at once; more once its owner was told, 7 to 30 days ahead.
+
+    `unit_price` in minor units. The same decision twice is one.
+    :raises InvalidInput: if it would apply sooner than 7 or later than 30 days from now.
+    :raises SubscriptionEnded: if it is cancelled.
+    """
+    row = holding.hold(subscription).subscription
+    waiting = PriceRise.objects.filter(subscription=row, status=Status.ANNOUNCED)
+    if waiting.filter(new_price=unit_price).exists():
+        return row
+    _check(applies_at, at=at)
+    waiting.update(status=Status.WITHDRAWN, ended_at=at)
+    price = format_money(unit_price, row.currency)
+    if unit_price > row.unit_price:
+        _rise(row, unit_price, applies_at, actor, at).save()
+        diary.note(row, f"Is going to cost {price} a piece; a notice goes out first.", at=at)
+    elif unit_price < row.unit_price:
+        row.unit_price = unit_price
+        row.save(update_fields=["unit_price"])
+        diary.note(row, f"Costs {price} a piece from now on.", at=at)
+    return row
+
+
+def _check(applies_at: datetime, *, at: datetime) -> None:
+    if not at + EARLIEST <= applies_at <= at + LATEST:
+        raise InvalidInput("Choose a day 7 to 30 days ahead.", fields={"applies_at": ["7 to 30 days ahead."]})
+
+
+def _rise(row: Subscription, unit_price: int, applies_at: datetime, actor: Any, at: datetime) -> PriceRise:
+    return PriceRise(
+        subscription=row,
+        old_price=row.unit_price,
+        new_price=unit_price,
+        applies_at=applies_at,
+        decided_by=actor,
+        decided_at=at,
+    )
 
 
 def withdraw(subscription_ids: Collection[int], *, at: datetime) -> None:

@@ -52,7 +52,8 @@ ROLES: dict[str, frozenset[str]] = {
     | _may(
         "view",
         "orders.payment", "orders.dispute", "orders.fraudwarning", "orders.customer", "orders.cart",
-        "orders.consent", "orders.refill", "orders.billingcycle", "orders.savedcard", "orders.shippingzone",
+        "orders.consent", "orders.refill", "orders.billingcycle", "orders.refillextra", "orders.pricerise",
+        "orders.bulkchange", "orders.bulkchangerow", "orders.savedcard", "orders.shippingzone",
         "orders.shippingmethod", "orders.shippingrate", "orders.taxrate", "orders.shipment",
         "orders.shipmentline", "orders.recallnotice", "orders.discount", "orders.discountamount",
         "orders.discountcode", "orders.orderdiscount", "accounts.user", "accounts.address",

@@ -15,6 +15,7 @@ from catalog import inventory
 from orders import shipments
 from orders.admin.payments import declined_payments
 from orders.admin.returns import open_returns, open_withdrawals
+from orders.admin.subscriptions import due_tomorrow
 from orders.models import Order, Refill, Shipment
 from shop.admin import site
 from shop.clock import reading
@@ -125,6 +126,7 @@ KINDS = (
         "Returns to look at", "on their way, or looked at and not decided", open_returns,
         {"status__in": "expected,inspected"},
     ),
+    _Kind("Tomorrow's refills", "are going to be charged", due_tomorrow, {"due": "tomorrow"}),
     _Kind(
         "Refills in dunning", "declined, or the bank wants its customer", refills_in_trouble,
         {"status__in": "dunning,action_required"},

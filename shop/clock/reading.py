@@ -16,13 +16,14 @@ OFFSET_KEPT_S = 1.0
 MOST_APART = timedelta(minutes=2)
 
 _kept: dict[str, tuple[float, timedelta]] = {}
+_stands_at: datetime | None = None
 
 
 def now() -> datetime:
     """Return the shop's time in UTC: real time, plus what `move_clock` added where that is allowed."""
     if not settings.CLOCK_CAN_MOVE:
         return timezone.now()
-    return timezone.now() + _offset()
+    return _stands_at or timezone.now() + _offset()
 
 
 def is_wrong() -> bool:
@@ -59,6 +60,18 @@ def move(by: timedelta) -> datetime:
     row.save()
     _kept.clear()
     return now()
+
+
+def stand_at(moment: datetime | None) -> None:
+    """Let the clock of this process alone stand at a moment; None lets it go on. So a simulation
+    can be repeated to the second.
+
+    :raises Forbidden: in settings where the clock cannot move, such as production.
+    """
+    global _stands_at
+    if moment is not None and not settings.CLOCK_CAN_MOVE:
+        raise Forbidden("The clock does not move in this deployment.", code="clock_fixed")
+    _stands_at = moment
 
 
 def reset() -> datetime:

@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "run the demonstration",
     "smoke": "run the smoke test at Stripe itself, with your own test key",
     "chaos": "break payments on purpose and balance the books: chaos --seed 1 --runs 500",
+    "chaos-refills": "kill workers while refills are charged: chaos-refills --seed 1 --refills 300",
     "bench-inventory": "measure reserve and release beside the bare statements",
     "bench-orders": "find orders in the admin among a million",
     "env": "print the running stack's environment",

@@ -11,6 +11,7 @@ from shop.devstack.virtualenv import VirtualEnvironment
 # what the command line calls them
 MODULES = {
     "chaos": "tests.chaos",
+    "chaos-refills": "tests.chaos.refills",
     "bench-inventory": "tests.bench.inventory",
     "bench-orders": "tests.bench.orders",
 }

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import errors, parameters
+from . import clock, errors, parameters
 from .store import Obj, Store, copy
 
 ALPHABET = string.ascii_letters + string.digits
@@ -32,7 +32,7 @@ class Context:
 
     store: Store
     public_url: str
-    now: int = field(default_factory=lambda: int(time.time()))
+    now: int = field(default_factory=lambda: int(clock.now()))
     request_id: str | None = None
     idempotency_key: str | None = None
     publishable: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import amounts, disputes, endpoints, errors, idempotency, payment_methods, payouts
+from . import amounts, clock, disputes, endpoints, errors, faults, idempotency, payment_methods, payouts
 from .attempts import SETTINGS
 from .context import Context, public
 from .store import Obj, Store
@@ -54,6 +54,7 @@ class Control:
         self._deliverer = deliverer
         self._public_url = public_url
         self.log = RequestLog()
+        self.faults = faults.Faults()
         self._verbs: dict[str, Callable[[Context, Given], Any]] = {
             "GET /_test/ledger": self._ledger,
             "GET /_test/requests": self._requests,
@@ -64,6 +65,8 @@ class Control:
             "POST /_test/payout": self._payout,
             "POST /_test/expire-card": self._expire_card,
             "POST /_test/update-card": self._update_card,
+            "POST /_test/clock": self._set_clock,
+            "POST /_test/faults": self._set_faults,
             "POST /_test/reset": self._reset,
         }
 
@@ -126,12 +129,25 @@ class Control:
     def _update_card(self, ctx: Context, given: Given) -> Any:
         return _reissue(ctx, given, "payment_method.automatically_updated")
 
+    def _set_clock(self, ctx: Context, given: Given) -> Any:
+        now = given.get("now")
+        return {"now": int(clock.move_to(None if now is None else float(now)))}
+
+    def _set_faults(self, ctx: Context, given: Given) -> Any:
+        kind = given.get("kind", "")
+        if kind not in ("", *faults.KINDS):
+            raise errors.bad_parameter("kind", f"Invalid kind: must be one of {', '.join(faults.KINDS)}")
+        self.faults.set(kind, int(given.get("every", 1)))
+        return {"kind": self.faults.kind, "every": self.faults.every}
+
     def _reset(self, ctx: Context, given: Given) -> Any:
         configured = ctx.store.get(endpoints.CONFIGURED)
         ctx.store.clear()
         if configured is not None:
             ctx.store.add(configured)
         self._deliverer.pause(False)
+        self.faults.set("", 1)
+        clock.move_to(None)
         return {"reset": True}
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
-from . import errors
+from . import clock, errors
 from .store import Store
 
 KEEP_SECONDS = 86_400
@@ -59,7 +58,7 @@ class Keys:
     def _kept(self, key: str) -> dict[str, Any] | None:
         with self._store.lock:
             kept = self._store.get(_id(key))
-        return kept if kept and kept["at"] > time.time() - KEEP_SECONDS else None
+        return kept if kept and kept["at"] > clock.now() - KEEP_SECONDS else None
 
     def keep(self, claim: Claim, status: int, body: str, request_id: str) -> None:
         """Keep the answer, within the unit of work that made it: both reach the file or neither."""
@@ -67,7 +66,7 @@ class Keys:
             {
                 "id": _id(claim.key),
                 "object": "_answer",
-                "at": time.time(),
+                "at": clock.now(),
                 "path": claim.path,
                 "form": claim.form,
                 "status": status,
@@ -83,7 +82,7 @@ class Keys:
 
     def prune(self, older_than: float = 0.0) -> int:
         """Forget answers older than so many seconds; return how many."""
-        limit = time.time() - older_than
+        limit = clock.now() - older_than
         with self._store.unit():
             old = [row["id"] for row in self._store.newest("_answer") if row["at"] <= limit]
             for id in old:

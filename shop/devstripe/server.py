@@ -20,6 +20,7 @@ from .webhooks import Deliverer
 MAX_BODY = 1_000_000
 HTML, JSON, SCRIPT, STYLE = "text/html", "application/json", "text/javascript", "text/css"
 PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors *"
+UNAVAILABLE = {"error": {"type": "api_error", "message": "Stripe is overloaded. Please try again later."}}
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
@@ -124,10 +125,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def _api(self, method: str, path: str, query: str, body: str) -> None:
         started = time.time()
+        fault = self.server.control.faults.strike()
+        if fault == "unreached":
+            self.close_connection = True
+            return
+        if fault == "unavailable":
+            self._send(503, json.dumps(UNAVAILABLE), JSON, CORS)
+            return
         request = api.Request(method, path, query, self.headers, body)
         answer = self.server.api.handle(request)
         key = self.headers.get("Idempotency-Key")
         self.server.control.log.add(method, path, key, answer.status, started)
+        if fault == "lost":
+            self.close_connection = True
+            return
         self._send(answer.status, answer.body, JSON, {**CORS, **answer.headers})
 
     def _control(self, method: str, path: str, query: str, body: str) -> None:

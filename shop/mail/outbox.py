@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from shop import copying
 from shop.characters import one_line
 from shop.exceptions import Conflict
 from shop.mail import rendering, tasks
@@ -80,7 +81,8 @@ def enqueue_many(letters: Sequence[tuple[Letter, str]], *, at: datetime) -> list
     """
     if not letters:
         return []
-    written = OutboxMessage.objects.bulk_create(
+    domain = _domain()
+    written = [
         OutboxMessage(
             kind=letter.kind,
             subject_key=letter.subject_key,
@@ -90,12 +92,13 @@ def enqueue_many(letters: Sequence[tuple[Letter, str]], *, at: datetime) -> list
             locale=letter.locale,
             template=letter.template,
             context=letter.context,
-            message_id=_message_id(),
+            message_id=_message_id(domain),
             next_attempt_at=at,
             created_at=at,
         )
         for letter, to in letters
-    )
+    ]
+    copying.insert(written)
     transaction.on_commit(nudge_sweep, robust=True)
     return written
 
@@ -183,6 +186,9 @@ def _nudge_after_commit(message_ids: Iterable[int]) -> None:
         transaction.on_commit(partial(nudge, message_id), robust=True)
 
 
-def _message_id() -> str:
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    return f"<{uuid.uuid4()}@{domain}>"
+def _message_id(domain: str = "") -> str:
+    return f"<{uuid.uuid4()}@{domain or _domain()}>"
+
+
+def _domain() -> str:
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"

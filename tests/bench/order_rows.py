@@ -5,12 +5,10 @@ never paid, came back, are disputed or want a look. Names, towns and postcodes a
 a common surname is as common as in life.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from django.db import connection, models
-
-from orders.models import Order, OrderLine, Payment, Shipment
+from orders.models import Order, Shipment
+from tests.bench import copies
 from tests.factories.catalog import AT
 from tests.factories.orders import HOME, make_paid_order
 
@@ -247,52 +245,19 @@ def seed(total: int) -> dict[str, int]:
         order=example, address=HOME, weight_g=1045, carrier="Royal Mail", status="delivered", packed_at=AT,
         dispatched_at=AT,
     )  # fmt: skip
-    with _indexes_built_afterwards():
+    with copies.indexes_built_afterwards(TABLES):
         last = example.pk
         for low in range(1, total + 1, BATCH):
             high = min(low + BATCH - 1, total)
-            _copy(example, _orders(total), _people(low, high, total))
-            _copy(line, _LINE, _written(last, "CROSS JOIN generate_series(1, 1 + (o.id % 2)::int) AS p"))
-            _copy(payment, _PAYMENT, _written(last, ""))
-            _copy(parcel, _PARCEL, _written(last, "", "o.fulfilment_status = 'fulfilled'"))
+            copies.copy(example, _orders(total), _people(low, high, total))
+            copies.copy(
+                line, _LINE, _written(last, "CROSS JOIN generate_series(1, 1 + (o.id % 2)::int) AS p")
+            )
+            copies.copy(payment, _PAYMENT, _written(last, ""))
+            copies.copy(parcel, _PARCEL, _written(last, "", "o.fulfilment_status = 'fulfilled'"))
             last = Order.objects.order_by("-pk").values_list("pk", flat=True)[0]
-    _tidy_up()
-    return {model._meta.db_table: model.objects.count() for model in (Order, OrderLine, Payment, Shipment)}
-
-
-@contextmanager
-def _indexes_built_afterwards() -> Iterator[None]:
-    """Write without secondary indexes and foreign keys, as a restore of a dump does, and build them at the end."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = off; SET session_replication_role = replica")
-        cursor.execute(
-            "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i "
-            "WHERE i.indrelid = ANY (%s::regclass[]) "
-            "AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)",
-            [list(TABLES)],
-        )
-        indexes = cursor.fetchall()
-        for name, _ in indexes:
-            cursor.execute(f"DROP INDEX {name}")
-        yield
-        cursor.execute("SET maintenance_work_mem = '512MB'")
-        for _, definition in indexes:
-            cursor.execute(definition)
-        cursor.execute("SET session_replication_role = origin")
-
-
-def _copy(example: models.Model, changed: dict[str, str], source: str) -> None:
-    """Insert a copy of a row for each row of a source; `changed` holds SQL by column."""
-    columns = [field.column for field in example._meta.local_concrete_fields if field.column != "id"]
-    assert set(changed) <= set(columns), set(changed) - set(columns)
-    table = example._meta.db_table
-    values = ", ".join(changed.get(column, f'example."{column}"') for column in columns)
-    names = ", ".join(f'"{column}"' for column in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} "
-            f"CROSS JOIN (SELECT * FROM {table} WHERE id = {example.pk}) AS example"
-        )
+    copies.tidy_up(TABLES)
+    return copies.counts(TABLES)
 
 
 def _picked(words: Sequence[str]) -> str:
@@ -360,10 +325,3 @@ _PARCEL = {
     "packed_at": "o.paid_at",
     "dispatched_at": "o.paid_at",
 }
-
-
-def _tidy_up() -> None:
-    """Leave the tables as an autovacuum would: counted, and with nothing pending in an index."""
-    with connection.cursor() as cursor:
-        for table in TABLES:
-            cursor.execute(f"VACUUM ANALYZE {table}")

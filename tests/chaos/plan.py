@@ -67,7 +67,7 @@ class Plan:
 def draw(seed: int, number: int) -> Plan:
     """Return the plan of one run."""
     rng = random.Random(f"{seed}:{number}")
-    ending = _one(rng, ENDINGS)
+    ending = one(rng, ENDINGS)
     paid = ending in {"pay", "declined_then_pay", "authenticate"}
     return Plan(
         number=number,
@@ -76,8 +76,8 @@ def draw(seed: int, number: int) -> Plan:
         keyed=rng.random() < 0.6,
         double_click=rng.random() < 0.2,
         comes_back=rng.random() < 0.5,
-        refund=_one(rng, REFUNDS) if paid else "",
-        faults=(*_api_faults(rng), *_hook_faults(rng)),
+        refund=one(rng, REFUNDS) if paid else "",
+        faults=(*_api_faults(rng), *hook_faults(rng)),
     )
 
 
@@ -85,11 +85,12 @@ def draw_refill_faults(seed: int, refills: int) -> list[Fault]:
     """Return the faults for the refills: those of the worker, with confirmations among them."""
     rng = random.Random(f"{seed}:refills")
     places = ((*PLACES[0][:2], 3), (*PLACES[1][:2], 2), ("POST", f"{INTENT}/confirm$", 6))
-    drawn = [_api_fault(rng, places) for _ in range(max(3, refills // 2))]
-    return [*drawn, *(fault for _ in range(refills // 4) for fault in _hook_faults(rng))]
+    drawn = [api_fault(rng, places) for _ in range(max(3, refills // 2))]
+    return [*drawn, *(fault for _ in range(refills // 4) for fault in hook_faults(rng))]
 
 
-def _one(rng: random.Random, weighted: tuple[tuple[str, int], ...]) -> str:
+def one(rng: random.Random, weighted: tuple[tuple[str, int], ...]) -> str:
+    """Draw a name by its weight."""
     names = [name for name, _ in weighted]
     return rng.choices(names, [weight for _, weight in weighted])[0]
 
@@ -104,12 +105,13 @@ def _lines(rng: random.Random) -> tuple[tuple[str, int, bool], ...]:
 
 
 def _api_faults(rng: random.Random) -> list[Fault]:
-    return [_api_fault(rng, PLACES) for _ in range(rng.choices((0, 1, 2, 3), (2, 4, 3, 1))[0])]
+    return [api_fault(rng, PLACES) for _ in range(rng.choices((0, 1, 2, 3), (2, 4, 3, 1))[0])]
 
 
-def _api_fault(rng: random.Random, places: tuple[tuple[str, str, int], ...]) -> Fault:
+def api_fault(rng: random.Random, places: tuple[tuple[str, str, int], ...]) -> Fault:
+    """Draw one fault of Stripe's API at one of these (method, path, weight)."""
     method, path, _ = rng.choices(places, [place[2] for place in places])[0]
-    fault: Fault = {"type": _one(rng, API_KINDS), "method": f"^{method}$", "path": path, "times": 1}
+    fault: Fault = {"type": one(rng, API_KINDS), "method": f"^{method}$", "path": path, "times": 1}
     if fault["type"] == "500_after":
         fault["saved"] = rng.random() < 0.5
     if fault["type"] == "hang_after":
@@ -117,6 +119,7 @@ def _api_fault(rng: random.Random, places: tuple[tuple[str, str, int], ...]) -> 
     return fault
 
 
-def _hook_faults(rng: random.Random) -> list[Fault]:
-    kinds = [_one(rng, HOOK_KINDS) for _ in range(rng.choices((0, 1, 2), (3, 4, 3))[0])]
+def hook_faults(rng: random.Random) -> list[Fault]:
+    """Draw faults of a few webhooks."""
+    kinds = [one(rng, HOOK_KINDS) for _ in range(rng.choices((0, 1, 2), (3, 4, 3))[0])]
     return [{"type": kind, "event": rng.choice(EVENTS), "times": rng.randint(1, 3)} for kind in kinds]

@@ -27,6 +27,7 @@ from tests.chaos.rules import AFTER, Rules
 NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "host", "content-length", "date", "server"}
 RECORDED_HEADERS = {"authorization", "idempotency-key", "stripe-version", "content-type", "user-agent"}
 SECRET = re.compile(r"((?:[srp]k)_(?:test|live)_)?(\S+)$")
+ID = re.compile(r"(?<=/)(pi|cus|pm|re|ch)_[^/]+")
 ERRORS = {
     "429": (429, {"type": "invalid_request_error", "code": "rate_limit", "message": "Too many requests."}),
     "500": (500, {"type": "api_error", "message": "An unknown error occurred."}),
@@ -73,6 +74,15 @@ class Server(ThreadingHTTPServer):
         self.record = Recorder(options.log)
         self.postman = Postman(options.webhook_target, options.webhook_secret, self.rules, self.record)
         self.saved: dict[str, Answer] = {}
+        # requests that are held now, by a number: what they are, and the port that they came from
+        self.held: dict[int, dict[str, Any]] = {}
+
+    def hold(self, what: str, port: int, seconds: float) -> None:
+        """Keep a request for a while, and let the control side see it."""
+        number = time.monotonic_ns()
+        self.held[number] = {"number": number, "what": what, "port": port}
+        time.sleep(seconds)
+        del self.held[number]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a client that hung up, or was killed, is the point of the exercise."""
@@ -117,14 +127,22 @@ class Handler(BaseHTTPRequestHandler):
             "headers": self._headers(), "status": None, "response": None, "fault": fault, "client_saw": None,
         }  # fmt: skip
         started = time.time()
+        if fault == "hold_before":
+            self._hold(fault, path, options)
         answer = None if fault and fault not in AFTER else self._answer(body, line, options)
         saw, pause, shown = _seen(fault, answer, options)
         self.server.record({**line, "client_saw": saw, "ms": round((time.time() - started) * 1000, 1)})
+        if fault == "hold_after":
+            self._hold(fault, path, options)
         time.sleep(pause)
         if shown is None:
             self._vanish(reset=saw == "reset")
         else:
             self._send(shown, cut=saw == "truncated")
+
+    def _hold(self, fault: str, path: str, options: dict[str, Any]) -> None:
+        what = f"{fault} {self.command} {ID.sub('*', path)}"
+        self.server.hold(what, self.client_address[1], float(options.get("seconds", 1.5)))
 
     def _answer(self, body: bytes, line: dict[str, Any], options: dict[str, Any]) -> Answer:
         """Ask Stripe, unless a 500 is on record for this key: Stripe repeats those too.
@@ -205,7 +223,8 @@ class Handler(BaseHTTPRequestHandler):
         elif verb == "POST flush":
             said = {"drained": server.postman.flush(float(given.get("timeout", 10)))}
         elif verb == "GET state":
-            said = {"seq": server.record.seq, "queue": server.postman.waiting}
+            held = list(server.held.values())
+            said = {"seq": server.record.seq, "queue": server.postman.waiting, "held": held}
         else:
             self._send(_error(404, {"message": "no such control route"}))
             return

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BEFORE = {"drop_before", "reset_before", "429", "500", "503", "409", "html"}
-AFTER = {"drop_after", "reset_after", "hang_after", "500_after", "truncate_after", "slow_after"}
+# A request that is kept on its way there, or its answer on its way back, so that somebody can be killed meanwhile.
+HOLDS = {"hold_before", "hold_after"}
+AFTER = {"drop_after", "reset_after", "hang_after", "500_after", "truncate_after", "slow_after"} | HOLDS
 API_FAULTS = BEFORE | AFTER
 FORGERIES = {"bad_signature", "tamper", "old_timestamp", "no_signature"}
 HOOK_FAULTS = FORGERIES | {"duplicate", "delay", "reorder", "drop_first", "lost", "unknown_type"}

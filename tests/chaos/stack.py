@@ -43,6 +43,8 @@ class Stack:
     redis_url: str
     seed: int
     shared_proxy: bool = False
+    # what a drill sets besides
+    more_env: Mapping[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
     kills: list[tuple[float, str]] = field(default_factory=list)
@@ -79,7 +81,7 @@ class Stack:
         for service in reversed(self.services.values()):
             service.stop()
 
-    def kill(self, name: str, *, down_for: float = 0.0) -> None:
+    def kill(self, name: str, *, down_for: float = 0.0, moment: str = "") -> None:
         """SIGKILL a process with all its children in the middle of whatever it does, and start it anew."""
         with self._lock:
             process = self.services[name].process
@@ -87,11 +89,23 @@ class Stack:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            self.kills.append((time.time(), name))
-            with (self.folder / "kills.log").open("a") as log:
-                log.write(f"{time.time():.3f} SIGKILL {name} (process group {process.pid})\n")
+            self.note_kill(name, f"process group {process.pid}, {moment}")
             time.sleep(down_for)
             self.services[name].start()
+
+    def revive(self) -> list[str]:
+        """Start what has ended by itself, as whatever supervises processes would; return the names."""
+        with self._lock:
+            ended = [name for name, service in self.services.items() if not service.is_running]
+            for name in ended:
+                self.services[name].start()
+        return ended
+
+    def note_kill(self, name: str, words: str) -> None:
+        """Count a SIGKILL and write it down."""
+        self.kills.append((time.time(), name))
+        with (self.folder / "kills.log").open("a") as log:
+            log.write(f"{time.time():.3f} SIGKILL {name} ({words})\n")
 
     def wait_for_web(self, seconds: float = 60) -> None:
         """Wait until /readyz answers 200."""
@@ -190,6 +204,7 @@ class Stack:
             "STRIPE_BACKGROUND_READ_TIMEOUT": BACKGROUND_READ_S,
             "RATE_LIMIT_SCALE": "100000",
             "PYTHONUNBUFFERED": "1",
+            **self.more_env,
         }
 
     def _devstripe(self, ports: Mapping[str, int]) -> list[str]:
@@ -230,11 +245,13 @@ def database_of_its_own(server_url: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, seed: int, shared_proxy: bool = False) -> Iterator[Stack]:
+def running(
+    folder: Path, *, seed: int, shared_proxy: bool = False, more_env: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
     """Start a stack on the servers that the environment names, and take it all away afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     with database_of_its_own(os.environ["DATABASE_URL"]) as database_url:
-        stack = Stack(folder, database_url, os.environ["REDIS_URL"], seed, shared_proxy)
+        stack = Stack(folder, database_url, os.environ["REDIS_URL"], seed, shared_proxy, more_env or {})
         try:
             stack.start()
             yield stack

@@ -75,6 +75,43 @@ def test_requests_are_logged_and_everything_can_be_reset(v1: Any, server: Server
     assert v1.customers.list({}).data == []
 
 
+def test_requests_that_never_arrive_and_answers_that_get_lost(v1: Any, server: Server) -> None:
+    fault = f"{server.url}/_test/faults"
+
+    call(fault, "POST", {"kind": "unreached"})
+    with pytest.raises(stripe.APIConnectionError):
+        v1.customers.create({}, {"idempotency_key": "a"})
+    call(fault, "POST", {"kind": "lost", "every": 2})
+    heard = v1.customers.create({}, {"idempotency_key": "b"})
+    with pytest.raises(stripe.APIConnectionError):
+        v1.customers.create({}, {"idempotency_key": "c"})
+    call(fault, "POST", {"kind": "unavailable"})
+    with pytest.raises(stripe.APIError):
+        v1.customers.create({}, {"idempotency_key": "d"})
+    call(fault, "POST", {"kind": ""})
+
+    there = [customer.id for customer in v1.customers.list({}).data]
+    assert len(there) == 2, "the first never arrived, the fourth was turned away"
+    assert v1.customers.create({}, {"idempotency_key": "c"}).id in there
+    assert there[-1] == heard.id
+    assert call(fault, "POST", {"kind": "other"})[0] == 400
+
+
+def test_its_clock_moves_along_and_forgets_keys_after_a_day(v1: Any, server: Server) -> None:
+    first = v1.customers.create({}, {"idempotency_key": "k"})
+    again = v1.customers.create({}, {"idempotency_key": "k"})
+
+    a_day_on = first.created + 25 * 3600
+    moved = call(f"{server.url}/_test/clock", "POST", {"now": a_day_on})[2]
+    later = v1.customers.create({}, {"idempotency_key": "k"})
+    back = call(f"{server.url}/_test/clock", "POST", {})[2]
+
+    assert again.id == first.id
+    assert later.id != first.id
+    assert moved["now"] <= later.created <= moved["now"] + 60
+    assert back["now"] < a_day_on
+
+
 def test_it_starts_says_where_and_stops_on_sigterm(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "shop.devstripe", "--port", "0", "--store", tmp_path / "d.sqlite3"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,113 @@
+"""What refills will take from the shelves, by SKU and week, against what is there and how long more takes."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db import connection
+
+from catalog import inventory
+from catalog.models import Variant
+
+WEEKS = 8
+DAYS = 7 * WEEKS
+
+# Days are counted as `schedule.due_on` does it: months from the anchor, in a month too short its last day.
+_DEMAND = """
+    WITH coming AS (
+        SELECT s.id, s.variant_id, s.quantity, s.interval_unit, s.interval_count, s.anchor_on,
+               c.due_on, c.index - s.anchor_index AS k,
+               s.interval_count
+                   * CASE s.interval_unit WHEN 'month' THEN 28 WHEN 'week' THEN 7 ELSE 1 END AS least
+        FROM orders_billing_cycle c JOIN orders_subscription s ON s.id = c.subscription_id
+        WHERE c.status = 'open' AND c.due_on < %(end)s AND s.status = 'active' AND s.is_test = %(is_test)s
+    ), days AS (
+        SELECT variant_id, quantity, greatest(due_on, %(today)s) AS day FROM coming
+        UNION ALL
+        SELECT variant_id, quantity, CASE interval_unit
+            WHEN 'month' THEN (anchor_on + make_interval(months => interval_count * (k + n)))::date
+            ELSE due_on + least * n END
+        FROM coming CROSS JOIN LATERAL generate_series(1, (%(end)s - due_on) / least) AS n
+        UNION ALL
+        SELECT extra.variant_id, extra.quantity, greatest(coming.due_on, %(today)s)
+        FROM orders_refill_extra extra JOIN coming ON coming.id = extra.subscription_id
+        WHERE extra.status = 'waiting'
+    )
+    SELECT variant_id, day, sum(quantity) FROM days WHERE day >= %(today)s AND day < %(end)s
+    GROUP BY variant_id, day
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What refills need of one SKU in the coming weeks. `out_on`: the first day that the stock is too small
+    for; None: it lasts. `order_by`: so that more is here by then.
+    """
+
+    variant: Variant
+    available: int
+    weeks: tuple[int, ...]
+    out_on: date | None
+    today: date
+
+    @property
+    def total(self) -> int:
+        return sum(self.weeks)
+
+    @property
+    def days_left(self) -> int | None:
+        return None if self.out_on is None else (self.out_on - self.today).days
+
+    @property
+    def order_by(self) -> date | None:
+        return None if self.out_on is None else self.out_on - timedelta(days=self.variant.lead_time_days)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether stock that is ordered today comes too late."""
+        return self.order_by is not None and self.order_by < self.today
+
+    @property
+    def covered(self) -> tuple[int, ...]:
+        """How much of each week's need the stock still meets."""
+        left, found = max(self.available, 0), []
+        for units in self.weeks:
+            found.append(min(units, left))
+            left -= found[-1]
+        return tuple(found)
+
+
+def needs(*, today: date, is_test: bool) -> list[Need]:
+    """Return the needs of the next eight weeks, what runs out first at the top. Three queries.
+
+    Running subscriptions by their own dates, with what waits to come along once. Other sales are not in it.
+    """
+    by_variant: dict[int, dict[date, int]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(_DEMAND, {"today": today, "end": today + timedelta(days=DAYS), "is_test": is_test})
+        for variant_id, day, units in cursor.fetchall():
+            by_variant[variant_id][day] = int(units)
+    variants = list(Variant.objects.filter(pk__in=by_variant).select_related("product"))
+    available = inventory.available_for(variants)
+    found = [_need(row, available[row.pk], by_variant[row.pk], today) for row in variants]
+    return sorted(found, key=_urgency)
+
+
+def week_starts(today: date) -> list[date]:
+    """Return the first day of each week, the first being today."""
+    return [today + timedelta(days=7 * week) for week in range(WEEKS)]
+
+
+def _need(variant: Variant, available: int, days: dict[date, int], today: date) -> Need:
+    weeks = [0] * WEEKS
+    left, out_on = max(available, 0), None
+    for day in sorted(days):
+        weeks[(day - today).days // 7] += days[day]
+        left -= days[day]
+        if left < 0 and out_on is None:
+            out_on = day
+    return Need(variant, available, tuple(weeks), out_on, today)
+
+
+def _urgency(need: Need) -> tuple[bool, date, str]:
+    return need.order_by is None, need.order_by or date.max, need.variant.sku
