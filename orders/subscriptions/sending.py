@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from orders.models import Refill, Subscription
-from orders.subscriptions import consents, holding, membership, parcels, quoting
+from orders.subscriptions import consents, holding, parcels, quoting
 from orders.subscriptions.facts import Facts
 from orders.subscriptions.holding import Held
 from orders.totals import Quote
@@ -40,12 +40,7 @@ def preview(subscription: Subscription, *, at: datetime) -> Quote:
     if held.open_refill is not None:
         return quoting.quote(held.open_refill, at=at)
     facts = Facts(at)
-    together = parcels.together_with(cycle)
-    refill, items = parcels.draft(together, facts=facts)
-    waiting = membership.waiting_extras({one.subscription_id for one in together})
-    offers = facts.offers([extra.variant for extra in waiting], refill.currency) if waiting else {}
-    along = membership.sort_extras(waiting, offers).joining
-    items += [membership.item_of(refill, extra, unit_price) for extra, unit_price in along]
+    refill, items = parcels.preview(cycle, facts=facts)
     return quoting.quote_items(refill, items, facts=facts)
 
 

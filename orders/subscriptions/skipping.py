@@ -6,7 +6,7 @@ from django.db import transaction
 
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Refill
-from orders.subscriptions import changes, cycles, holding, membership
+from orders.subscriptions import changes, cycles, diary, holding, membership
 from shop.mail import outbox
 
 Status = Refill.Status
@@ -60,6 +60,8 @@ def _tell(refill: Refill, *, at: datetime) -> None:
     """Confirm by one mail, however many subscriptions were in it."""
     closed = refill.cycles.select_related("subscription__variant__product").order_by("pk")
     together = [cycle.subscription for cycle in closed]
+    for row in together:
+        diary.note(row, "The next parcel is left out, with everything in it.", at=at)
     coming = BillingCycle.objects.filter(subscription__in=together, status=BillingCycle.Status.OPEN)
     day = min(coming.values_list("due_on", flat=True))
     left_out = "; ".join(

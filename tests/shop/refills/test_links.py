@@ -130,6 +130,8 @@ def test_three_in_one_parcel_are_skipped_together_and_told_once(routine: Routine
     (mail,) = mails("subscription_changed")[told:]
     assert mail.text.count("1 ×") == 4
     assert refill.items.count() == 4, "the record of what it held"
+    for row in items:
+        assert row.events.latest("pk").message == "The next parcel is left out, with everything in it."
 
 
 def test_one_of_three_is_skipped_and_the_others_come(routine: Routine) -> None:
