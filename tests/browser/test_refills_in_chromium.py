@@ -73,7 +73,13 @@ def test_no_page_is_wider_than_a_phone(tab: "Page", flakes: Subscription) -> Non
     everything = address_in_mail("Change the day, the rhythm, what comes, the address or the card")
     long = "Magnesium" * 12
     type(flakes.variant.product).objects.update(name=long)
-    pages = ["", *(f"/{flakes.reference}/{verb}" for verb in ("skip", "address", "swap", "add", "send-now", "card", "cancel"))]
+    pages = [
+        "",
+        *(
+            f"/{flakes.reference}/{verb}"
+            for verb in ("skip", "address", "swap", "add", "send-now", "card", "cancel")
+        ),
+    ]
 
     for page in pages:
         tab.goto(everything + page)

@@ -154,3 +154,15 @@ def test_who_is_signed_in_needs_no_link(shop: Shop) -> None:
     assert shop.people["stranger"].get("/refills").status_code == 200
     home = shop.people["ada"].get("/account").content.decode()
     assert 'href="/account/refills"' in home
+
+
+def test_a_product_s_page_leads_to_the_next_refill_with_it(shop: Shop) -> None:
+    client, oil = shop.people["ada"], make_oil()
+
+    page = client.get(f"/products/{oil.product.slug}").content.decode()
+    assert f'href="/account/refills/add?sku={oil.sku}"' in page
+    found = client.get(f"/account/refills/add?sku={oil.sku}", follow=True)
+
+    assert found.redirect_chain == [(f"/account/refills/{shop.ada.reference}/add?sku={oil.sku}", 302)]
+    assert f'<option value="{oil.sku}" selected>' in found.content.decode()
+    assert "Add it once" not in shop.people["stranger"].get(f"/products/{oil.product.slug}").content.decode()

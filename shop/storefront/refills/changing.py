@@ -25,6 +25,8 @@ from shop.storefront.refills.verbs import VERBS, Ask, Verb
 STALE = "It has changed since you opened this page. This is how it stands now; please look again."
 # These make no sense while it rests; the others do.
 ONLY_ACTIVE = frozenset({"skip", "unskip", "pause", "plenty", "date", "send-now", "add"})
+# The order of a parcel that waits for its payment stands as it was written.
+NOT_WHILE_UNPAID = frozenset({"plenty", "interval", "date", "quantity", "address", "swap", "add", "send-now"})
 
 
 def page(request: HttpRequest, holder: Holder, reference: str, verb: str) -> HttpResponseBase:
@@ -40,7 +42,7 @@ def page(request: HttpRequest, holder: Holder, reference: str, verb: str) -> Htt
     at = reading.now()
     item = showing.one(holder, reference, at=at)
     if request.method != "POST":
-        return _page(request, holder, item, verb, found.form(item, None, at))
+        return _page(request, holder, item, verb, _opened(request, found.form(item, None, at)))
     form = found.form(item, request.POST, at)
     if not form.is_valid():
         return _page(request, holder, item, verb, form, status=422)
@@ -85,7 +87,16 @@ def refusal_of(item: Item, verb: str) -> str:
             "The coming parcel is being charged just now, so nothing about it changes any more. What you "
             "want applies from the next refill: come back in a few minutes."
         )
+    if refill is not None and refill.order_id is not None and verb in NOT_WHILE_UNPAID:
+        return "The coming parcel waits for its payment. Pay it or skip it first; then this can change."
     return ""
+
+
+def _opened(request: HttpRequest, form: Form) -> Form:
+    """Let a product's page say which product is meant."""
+    if "sku" in form.fields:
+        form.initial["sku"] = request.GET.get("sku", "")[:40]
+    return form
 
 
 def _look_again(request: HttpRequest, holder: Holder, reference: str, verb: str) -> HttpResponse:

@@ -127,10 +127,8 @@ class ExtraForm(SeenForm):
     sku = forms.ChoiceField(label="What")
     quantity = forms.IntegerField(label="How many", min_value=1, max_value=MAX_QUANTITY)
 
-    def __init__(
-        self, *args: Any, choices: Sequence[tuple[Variant, str]], sku: str = "", **kwargs: Any
-    ) -> None:
-        super().__init__(*args, initial={"quantity": 1, "sku": sku}, **kwargs)
+    def __init__(self, *args: Any, choices: Sequence[tuple[Variant, str]], **kwargs: Any) -> None:
+        super().__init__(*args, initial={"quantity": 1}, **kwargs)
         words = [
             (variant.sku, f"{variant.product.name}, {variant.name} – {price}") for variant, price in choices
         ]

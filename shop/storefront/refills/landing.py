@@ -1,5 +1,7 @@
 """Where the links in mails lead: GET shows, POST acts, so that a program that opens links changes nothing."""
 
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -17,7 +19,11 @@ from shop.storefront.refills import fresh_links, holders, parcel_pages, showing
 from shop.storefront.refills.holders import Holder
 
 # What a mail may ask about "my refills" without saying which one.
-CHOOSERS = {"card": "Which one should another card pay for?", "cancel": "Which one do you want to cancel?"}
+CHOOSERS = {
+    "card": "Which one should another card pay for?",
+    "cancel": "Which one do you want to cancel?",
+    "add": "With which one should it come along?",
+}
 
 
 @never_cache
@@ -45,12 +51,22 @@ def overview(request: HttpRequest, holder: Holder) -> HttpResponse:
 def choose(request: HttpRequest, holder: Holder, verb: str) -> HttpResponse:
     """Ask which refill is meant; where there is only one, that one is."""
     live = holder.subscriptions().exclude(status=Subscription.Status.CANCELLED)
+    if verb == "add":
+        live = live.filter(status=Subscription.Status.ACTIVE)
     items = [showing.item_of(holder, row, at=reading.now()) for row in showing.rows_of(live)]
     if verb not in CHOOSERS or not items:
         return redirect(holder.url())
+    sku = request.GET.get("sku", "")[:40]
+    query = f"?{urlencode({'sku': sku})}" if sku else ""
     if len(items) == 1:
-        return redirect(holder.url(items[0].reference, verb))
-    context = {"holder": holder, "items": items, "verb": verb, "question": CHOOSERS[verb]}
+        return redirect(f"{holder.url(items[0].reference, verb)}{query}")
+    items.sort(key=lambda item: item.cycle.due_at if item.cycle else item.row.created_at)
+    context = {
+        "holder": holder,
+        "items": items,
+        "path": f"{verb}{query}",
+        "question": CHOOSERS[verb],
+    }
     return render(request, "storefront/refills/choose.html", context)
 
 

@@ -70,6 +70,8 @@ def test_an_order_that_waits_for_its_payment_is_paid_or_skipped_first(
     answer = visitor.post(flakes.reference, "quantity", quantity="3")
     assert answer.status_code == 409
     assert "Pay it or skip it first." in answer.content.decode()
+    for verb in ("quantity", "date", "plenty", "swap", "send-now"):
+        assert "waits for its payment" in visitor.get(flakes.reference, verb).content.decode()
     said = visitor.words()
     assert "choose another one, and it goes out" in said
     assert f"{visitor.base}/{flakes.reference}/card" in said
