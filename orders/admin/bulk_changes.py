@@ -245,7 +245,7 @@ class BulkChangeAdmin(ReadOnlyAdmin):
             actor = cast(User, request.user)
             bulk.ask(change, expected=given["expected"], actor=actor, at=reading.now())
             tasks.wake(tasks.work_off_bulk_changes)
-            return "It is worked off, some 20 to 50 a second. This page shows how far it is."
+            return "Workers are at it. This page shows how far they are."
 
         words = f"{said(change)}. Owners get a mail about it; what stands against it by then is left out."
         question = Question(

@@ -224,7 +224,7 @@ def test_checking_costs_the_same_however_many_there_are(
     begin_many(routine, 12)
     change = bulk.draft(Kind.SHIFT, Subscription.objects.all(), actor=manager, at=routine.at)
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         bulk.check(change, {"days": 5}, at=routine.at)
 
     assert outcomes(change) == ["will"] * 12
