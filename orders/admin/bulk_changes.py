@@ -174,7 +174,7 @@ def _begin(request: HttpRequest, kind: str, queryset: QuerySet[Subscription]) ->
 
 @register(BulkChange)
 class BulkChangeAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "what", "progress", "status_badge", "asked_by", "asked")
+    list_display = ("__str__", "what", "status_badge", "asked_by", "asked", "ended")
     list_filter = ("kind", "status")
     list_select_related = ("asked_by",)
     fields = (("kind", "what"), ("status_badge", "progress"), "asked_by", ("asked", "ended"))

@@ -175,7 +175,7 @@ def _rows(rows: QuerySet[BulkChangeRow]) -> QuerySet[BulkChangeRow]:
 
 def _write(verdicts: Sequence[tuple[int, Verdict]]) -> None:
     """Write verdicts down in one statement: a list for each column."""
-    params = {
+    params: dict[str, Any] = {
         "ids": [pk for pk, _ in verdicts],
         "outcomes": [(Outcome.WILL if found.will else Outcome.LEFT_OUT).value for _, found in verdicts],
         "words": [found.words[:300] for _, found in verdicts],
