@@ -64,6 +64,9 @@ bench-inventory: ## measure reserve and release beside the bare statements; exit
 bench-orders: ## find orders in the admin among a million; exit 1 over 200 ms (ARGS="--orders 100000")
 	@exec $(DEVSTACK) bench-orders $(ARGS)
 
+bench-refills: ## plan and claim 100,000 refills among 1,000,000; exit 1 under 2,000 a second (ARGS="--subscriptions 100000 --due 10000")
+	@exec $(DEVSTACK) bench-refills $(ARGS)
+
 bench-claims: ## time the copy checker; exit 1 over 50 ms for an article or 100 ms for a line of 100 kB
 	@exec $(DEVSTACK) python -m tests.bench.claims
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 
@@ -60,6 +61,7 @@ def _spaced(code: str, country: str) -> str:
     return code
 
 
+@lru_cache(maxsize=1024)
 def country_name(code: str, *, locale: str = "en-gb") -> str:
     """Return a country's name in the language of a locale, or its code where there is none. Source: CLDR."""
     try:

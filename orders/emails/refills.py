@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from orders import addresses, links
@@ -228,5 +230,10 @@ def _day(refill: Refill, at: datetime | None) -> str:
     """Return a moment as a day of the customer's own calendar: "14 December"."""
     if at is None:
         return ""
-    local = at.astimezone(ZoneInfo(refill.customer.timezone)).date()
-    return date_format(local, "j F")
+    return _in_words(at.astimezone(ZoneInfo(refill.customer.timezone)).date(), get_language())
+
+
+@lru_cache(maxsize=512)
+def _in_words(day: date, language: str | None) -> str:
+    """Return a day in the language that is spoken now. Many mails tell of the same few days."""
+    return date_format(day, "j F")

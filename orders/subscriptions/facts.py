@@ -66,8 +66,7 @@ class Facts:
             return
         self._codes.update({pk: set() for pk in fresh})
         used = OrderDiscount.objects.filter(order__lines__in=fresh, discount__repeats=True)
-        used = used.exclude(code="").filter(order__lines__in=fresh)
-        for line_id, code in used.values_list("order__lines", "code"):
+        for line_id, code in used.exclude(code="").values_list("order__lines", "code"):
             if line_id in self._codes:
                 self._codes[line_id].add(code)
         self._known = None

@@ -3,8 +3,10 @@
 Many customers share a transaction (see `batches`). And what is due without a notice is told, and waits.
 """
 
+import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -52,7 +54,8 @@ def _plan_together(customers: Sequence[int], *, at: datetime) -> int:
     :raises OperationalError: if the database is not there, or somebody holds what is needed for too long.
     """
     try:
-        return batches.plan(customers, at=at)
+        with _collecting_later():
+            return batches.plan(customers, at=at)
     except OperationalError:
         raise
     except Exception:
@@ -63,6 +66,20 @@ def _plan_together(customers: Sequence[int], *, at: datetime) -> int:
         return 0
     half = len(customers) // 2
     return sum(_plan_together(part, at=at) for part in (customers[:half], customers[half:]))
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Look for garbage after a batch, not in it: all that it makes is needed until its end, and looking
+    through that again and again took a tenth of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def postpone_unannounced(*, at: datetime, limit: int = 200) -> int:

@@ -23,6 +23,7 @@ COMMANDS = {
     "chaos-refills": "kill workers while refills are charged: chaos-refills --seed 1 --refills 300",
     "bench-inventory": "measure reserve and release beside the bare statements",
     "bench-orders": "find orders in the admin among a million",
+    "bench-refills": "plan and claim refills among a million subscriptions",
     "env": "print the running stack's environment",
     "stop": "stop the running stack",
     "python": "run the project's Python: python ARGS…",

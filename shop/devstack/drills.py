@@ -14,6 +14,7 @@ MODULES = {
     "chaos-refills": "tests.chaos.refills",
     "bench-inventory": "tests.bench.inventory",
     "bench-orders": "tests.bench.orders",
+    "bench-refills": "tests.bench.refills",
 }
 
 

@@ -22,11 +22,14 @@ def indexes_built_afterwards(tables: Sequence[str]) -> Iterator[None]:
         indexes = cursor.fetchall()
         for name, _ in indexes:
             cursor.execute(f"DROP INDEX {name}")
-        yield
-        cursor.execute("SET maintenance_work_mem = '512MB'")
-        for _, definition in indexes:
-            cursor.execute(definition)
-        cursor.execute("SET session_replication_role = origin")
+        try:
+            yield
+        finally:
+            cursor.execute("SET maintenance_work_mem = '512MB'")
+            for _, definition in indexes:
+                cursor.execute(definition)
+            cursor.execute("RESET maintenance_work_mem; RESET synchronous_commit")
+            cursor.execute("SET session_replication_role = origin")
 
 
 def copy(example: models.Model, changed: Mapping[str, str], source: str) -> None:
