@@ -99,7 +99,10 @@ def test_each_invariant_notices_what_breaks_it(movable: None) -> None:
     assert SPOILED.keys() == invariants.INVARIANTS.keys(), "each invariant once"
     assert {name: name in found for name, found in noticed.items()} == dict.fromkeys(SPOILED, True)
     assert [refill.reference in line for line in twice if line.startswith("one charge")] == [True]
-    assert "one charge a paid refill, and none else: ch_nobodys paid for nothing, which is not paid here" in nobodys
+    assert (
+        "one charge a paid refill, and none else: ch_nobodys paid for nothing, which is not paid here"
+        in nobodys
+    )
     assert broken(ledger, at=at) == [], "everything was rolled back"
 
 
