@@ -51,14 +51,18 @@ def units_of(order: Order) -> dict[Variant, int]:
     return units
 
 
+def day_in_words(until: date, *, since: date) -> str:
+    """Return the day until which something lasts: "14 December", far from now with its year."""
+    return date_format(until, "j F" if until - since < SAME_YEAR_FOR else "j F Y")
+
+
 def _supply(variant: Variant, number: int, arrives_on: date) -> Supply | None:
     until = usage.lasts_until(variant, number, arrives_on)
     if until is None:
         return None
-    style = "j F" if until - arrives_on < SAME_YEAR_FOR else "j F Y"
     return Supply(
         name=f"{number} × {variant.product.name}, {variant.name}",
         until=until,
-        day=date_format(until, style),
+        day=day_in_words(until, since=arrives_on),
         use=usage.usual_use(variant.product),
     )

@@ -2,6 +2,7 @@
 
 from catalog.usage.estimator import (
     CADENCES_DAYS,
+    DELIVERY_DAYS,
     Days,
     LineEstimate,
     NotUsedUp,
@@ -29,6 +30,7 @@ from catalog.usage.magnesium import MagnesiumContent, magnesium_of
 
 __all__ = [
     "CADENCES_DAYS",
+    "DELIVERY_DAYS",
     "Days",
     "LineEstimate",
     "MagnesiumContent",

@@ -177,7 +177,7 @@ class BulkChangeAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "what", "progress", "status_badge", "asked_by", "asked")
     list_filter = ("kind", "status")
     list_select_related = ("asked_by",)
-    fields = (("kind", "what"), ("status_badge", "progress"), ("asked_by", "asked", "ended"))
+    fields = (("kind", "what"), ("status_badge", "progress"), "asked_by", ("asked", "ended"))
     readonly_fields = ("what", "status_badge", "progress", "asked", "ended")
     actions_detail = ("say_what", "say_yes", "look_again", "stop_it")
 

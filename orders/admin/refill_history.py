@@ -7,9 +7,10 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orders.admin import desk, looks
+from orders.admin import looks
 from orders.models import (
     BillingCycle,
     Consent,
@@ -19,7 +20,7 @@ from orders.models import (
     Refill,
     Subscription,
 )
-from shop.admin import badges, when
+from shop.admin import badges, on_day, when
 from shop.mail.models import OutboxMessage
 from shop.money import format_money
 
@@ -41,7 +42,9 @@ class Entry:
 
     def cells(self) -> tuple[str | SafeString, ...]:
         """Return the entry as a row of a table."""
-        words = desk.link(self.link, self.words) if self.link else self.words
+        # May break over lines: on a phone a mail's subject is wider than the page.
+        shown = '<a class="underline" href="{}">{}</a>'
+        words = format_html(shown, self.link, self.words) if self.link else self.words
         return when(self.at), badges((self.kind, COLOURS.get(self.kind, "default"))), words, self.who
 
 
@@ -114,7 +117,7 @@ def _of_refills(refills: list[Refill]) -> Iterator[Entry]:
 def _of_cycles(row: Subscription, before: datetime | None) -> Iterator[Entry]:
     closed = BillingCycle.objects.filter(subscription=row, closed_at__isnull=False)
     for cycle in _cut(closed, "closed_at", before):
-        words = f"No. {cycle.index}, due on {cycle.due_on:%d %b %Y}: {cycle.status}."
+        words = f"No. {cycle.index}, due on {on_day(cycle.due_on)}: {cycle.status}."
         yield Entry(cycle.closed_at, "cycle", words)
 
 

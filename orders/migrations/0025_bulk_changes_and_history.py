@@ -83,5 +83,9 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('actor__isnull', False), ('by', 'staff')), models.Q(models.Q(('by', 'staff'), _negated=True), ('actor__isnull', True)), _connector='OR'), name='orders_subscription_event_staff_has_name')],
             },
         ),
+        migrations.AddIndex(
+            model_name='subscription',
+            index=models.Index(condition=models.Q(('is_test', True)), fields=['-id'], name='orders_subscription_test'),
+        ),
         migrations.RunSQL(MARK_TESTS, migrations.RunSQL.noop),
     ]

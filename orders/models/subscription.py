@@ -96,6 +96,7 @@ class Subscription(models.Model):
                 condition=Q(status="paused", paused_until__isnull=False),
                 name="orders_subscription_resumes",
             ),
+            models.Index(fields=["-id"], condition=Q(is_test=True), name="orders_subscription_test"),
             models.Index(
                 fields=["terms_told_at"], condition=Q(status="active"), name="orders_subscription_terms"
             ),

@@ -10,6 +10,7 @@ from catalog import inventory, pricing
 from orders import carts
 from orders.models import BillingCycle, BulkChange, BulkChangeRow, Refill, Subscription
 from orders.subscriptions import changes, repricing, schedule
+from orders.subscriptions.holding import in_words
 from shop.exceptions import InvalidInput
 from shop.money import format_money
 
@@ -84,8 +85,8 @@ def _pause(row: BulkChangeRow, *, wanted: dict[str, Any], at: datetime) -> Verdi
         return stands or _ENDED
     if until is not None and not _may_be_due(until, subscription, at=at):
         return Verdict(False, "The day has to lie ahead, within a year.")
-    words = f"Rests until {until:%d %b %Y}." if until else "Rests until it is taken up again."
-    return Verdict(True, f"Due on {cycle.due_on:%d %b %Y}. {words}")
+    words = f"Rests until {in_words(until)}." if until else "Rests until it is taken up again."
+    return Verdict(True, f"Due on {in_words(cycle.due_on)}. {words}")
 
 
 def _resume(row: BulkChangeRow, *, wanted: dict[str, Any], at: datetime) -> Verdict:
@@ -105,7 +106,7 @@ def _skip(row: BulkChangeRow, *, wanted: dict[str, Any], at: datetime, is_repeat
         return stands or _ENDED
     if is_repeat and cycle.due_on != row.due_on:
         return _moved(subscription, row)
-    words = f"The refill of {cycle.due_on:%d %b %Y} is left out."
+    words = f"The refill of {in_words(cycle.due_on)} is left out."
     return Verdict(True, words, due_on=cycle.due_on)
 
 
@@ -123,13 +124,13 @@ def _shift(row: BulkChangeRow, *, wanted: dict[str, Any], at: datetime, is_repea
     if stands is not None or cycle is None:
         return stands or _ENDED
     if is_repeat and cycle.due_on == row.next_on:
-        return Verdict(False, f"Is due on {cycle.due_on:%d %b %Y}.", is_so=True)
+        return Verdict(False, f"Is due on {in_words(cycle.due_on)}.", is_so=True)
     if is_repeat and cycle.due_on != row.due_on:
         return Verdict(False, "Its date was changed meanwhile.")
     next_on = cycle.due_on + timedelta(days=wanted["days"])
     if not _may_be_due(next_on, subscription, at=at):
         return Verdict(False, "The new day would not lie ahead, within a year.")
-    words = f"{cycle.due_on:%d %b %Y} → {next_on:%d %b %Y}."
+    words = f"{in_words(cycle.due_on)} → {in_words(next_on)}."
     return Verdict(True, words, due_on=cycle.due_on, next_on=next_on)
 
 
@@ -186,7 +187,7 @@ def _reprice(wanted: dict[str, Any], *, at: datetime, is_repeat: bool) -> Judge:
         old, new = format_money(item.unit_price, item.currency), format_money(price, item.currency)
         if price < item.unit_price:
             return Verdict(True, f"{old} → {new} a piece at once.")
-        return Verdict(True, f"{old} → {new} a piece from {applies_at:%d %b %Y} on, after a notice.")
+        return Verdict(True, f"{old} → {new} a piece from {in_words(applies_at.date())} on, after a notice.")
 
     return verdict
 

@@ -66,15 +66,17 @@ def skip(subscription: Subscription, *, at: datetime) -> Subscription:
 
 @transaction.atomic(durable=True)
 def unskip(subscription: Subscription, *, at: datetime) -> Subscription:
-    """Take back the latest skip while its day has not come.
+    """Take back the latest skip while its day has not come, and no other rhythm was chosen since.
 
-    :raises NothingToTakeBack: if the cycle before the open one was not skipped, or its day has passed.
+    :raises NothingToTakeBack: if the cycle before the open one was not skipped, or cannot come back.
     """
     held = holding.hold(subscription)
     holding.refuse_claimed(held)
     before = held.subscription.cycles.filter(index__lt=held.cycle.index).order_by("-index").first()
     if before is None or before.status != BillingCycle.Status.SKIPPED or before.due_at <= at:
         raise NothingToTakeBack("The refill before the coming one was not skipped, or its day has passed.")
+    if not cycles.is_in_rhythm(before, held.subscription):
+        raise NothingToTakeBack("You have chosen another day since. Choose the day that you want instead.")
     holding.take_out(held, at=at)
     held.cycle.delete()
     cycles.reopen(before)

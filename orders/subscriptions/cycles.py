@@ -125,6 +125,11 @@ def move(cycle: BillingCycle, subscription: Subscription) -> None:
     cycle.save(update_fields=["due_on", "due_at"])
 
 
+def is_in_rhythm(cycle: BillingCycle, subscription: Subscription) -> bool:
+    """Return whether a cycle lies on the day that its subscription's anchor and interval now say."""
+    return cycle.due_on == _due(subscription, cycle.index)[0]
+
+
 def paid_too_recently(subscription: Subscription, *, at: datetime) -> bool:
     """Return whether a payment now would be the second within half an interval."""
     paid_at = subscription.last_paid_at

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from orders.models import BillingCycle, Refill, RefillItem, Subscription
 from orders.subscriptions import breaker, guards, parcels, quoting, schedule
 from orders.subscriptions.facts import Facts
+from orders.subscriptions.holding import in_words
 from orders.totals import Quote
 
 DATES_AHEAD = 4
@@ -80,7 +81,7 @@ def _dates(row: Subscription, cycle: BillingCycle, *, at: datetime) -> list[date
 def _halted(row: Subscription) -> list[str]:
     notes = []
     if row.status == Subscription.Status.PAUSED:
-        until = f" until {row.paused_until:%d %b %Y}" if row.paused_until else ""
+        until = f" until {in_words(row.paused_until)}" if row.paused_until else ""
         notes.append(f"It rests{until}: {row.status_reason or 'paused'}")
     if row.card_id is None:
         notes.append("It has no card: it waits until its owner saves one.")
@@ -115,7 +116,7 @@ def _of_refill(found: Outlook, refill: Refill, *, at: datetime) -> None:
 
 def _of_draft(found: Outlook, cycle: BillingCycle, *, at: datetime) -> None:
     facts = Facts(at)
-    refill, found.items = parcels.draft(parcels.together_with(cycle), facts=facts)
+    refill, found.items = parcels.preview(cycle, facts=facts)
     found.charge_at = refill.next_attempt_at
     try:
         found.quote = quoting.quote_items(refill, found.items, facts=facts)

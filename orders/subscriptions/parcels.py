@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from orders.models import BillingCycle, Refill, RefillItem, Subscription
-from orders.subscriptions import membership, quoting
+from orders.subscriptions import diary, membership, quoting
 from orders.subscriptions.facts import Facts
 from shop.transitions import advance
 
@@ -68,6 +68,18 @@ def draft(together: Sequence[BillingCycle], *, facts: Facts) -> tuple[Refill, li
     return refill, items
 
 
+def preview(cycle: BillingCycle, *, facts: Facts) -> tuple[Refill, list[RefillItem]]:
+    """Return the refill that an unplanned cycle would be in now, unsaved and unquoted, with all its items: of
+    the cycles that share its parcel, and what waits to come along once.
+    """
+    together = together_with(cycle)
+    refill, items = draft(together, facts=facts)
+    waiting = membership.waiting_extras({row.subscription_id for row in together})
+    offers = facts.offers([extra.variant for extra in waiting], refill.currency)
+    joining = membership.sort_extras(waiting, offers).joining
+    return refill, [*items, *(membership.item_of(refill, extra, price) for extra, price in joining)]
+
+
 def begin(together: Sequence[BillingCycle], *, at: datetime) -> Refill:
     """Write a refill of locked cycles, with its items and what waits to come along once; not quoted yet."""
     refill, items = draft(together, facts=Facts(at))
@@ -92,6 +104,7 @@ def pause(together: Collection[BillingCycle], reason: str, *, at: datetime) -> N
             status_reason=reason[:200],
             paused_at=at,
         )
+        diary.note(cycle.subscription, f"Rests: {reason}", by=diary.By.SHOP, at=at)
 
 
 def _parcel_of(cycle: BillingCycle) -> tuple:

@@ -40,7 +40,7 @@ def preview(subscription: Subscription, *, at: datetime) -> Quote:
     if held.open_refill is not None:
         return quoting.quote(held.open_refill, at=at)
     facts = Facts(at)
-    refill, items = parcels.draft(parcels.together_with(cycle), facts=facts)
+    refill, items = parcels.preview(cycle, facts=facts)
     return quoting.quote_items(refill, items, facts=facts)
 
 

@@ -35,8 +35,7 @@ class Weather:
         if self._today(OUTAGE):
             hours = self.chance.choice(OUTAGE_HOURS)
             self._down_until = at + timedelta(hours=hours)
-            self.faults["outages of beat and worker"] += 1
-            self.faults["hours of outage"] += hours
+            self.faults[f"outages of beat and worker, {hours:3} hours"] += 1
         if self._today(STRIPE):
             self.stripe_fault = (
                 self.chance.choice(("unreached", "lost", "lost", "unavailable")),

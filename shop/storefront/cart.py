@@ -1,6 +1,6 @@
 """The cart's page and its buttons. Every button is a POST that comes back to a page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from orders.models.cart import interval_in_words
 from orders.totals import QuotedLine
 from shop.clock import reading
 from shop.exceptions import ShopError
-from shop.storefront import baskets, markets
+from shop.storefront import baskets, markets, refill_offers
 from shop.storefront.codes import codes_of
 from shop.storefront.forms import INTERVALS_WEEKS, AddToCartForm, CountryForm, LineForm
 
@@ -39,7 +39,7 @@ def show(request: HttpRequest) -> HttpResponse:
     problems = [problem for problem in view.problems if problem.code not in ASKED_AT_CHECKOUT]
     context = {
         "view": view,
-        "rows": rows_of(view),
+        "rows": _with_offers(rows_of(view), view, request.GET),
         "problems": [problem for problem in problems if not problem.sku and not problem.discount_code],
         "codes": codes_of(view),
         "can_order": not problems,
@@ -130,6 +130,19 @@ def rows_of(view: CartView) -> list[dict[str, Any]]:
             "intervals": _intervals(line),
         }
         for line in view.lines
+    ]
+
+
+def _with_offers(
+    rows: list[dict[str, Any]], view: CartView, query: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Add to each line that is bought once the refill that would fit its use."""
+    at = reading.now()
+    once = [line.variant for line in view.lines if line.refill_unit is None and line.variant.is_subscribable]
+    offers = pricing.offers_for(once, view.cart.currency, at) if once else {}
+    today = inventory.shop_date(at)
+    return [
+        {**row, "refill_offer": refill_offers.beside(row["line"], query, offers, on=today)} for row in rows
     ]
 
 

@@ -74,8 +74,8 @@ class EstimateForm(forms.Form):
     sprays = forms.IntegerField(label="Sprays a day", min_value=1, max_value=100, required=False)
     people = forms.IntegerField(label="People", min_value=1, max_value=10, required=False)
 
-    def __init__(self, data: Any, *, guides: list[UsageGuide]) -> None:
-        super().__init__(data)
+    def __init__(self, data: Any, *, guides: list[UsageGuide], auto_id: str = "id_%s") -> None:
+        super().__init__(data, auto_id=auto_id)
         method = self.fields["method"]
         assert isinstance(method, forms.ChoiceField)
         method.choices = [(guide.method.value, guide.title) for guide in guides]

@@ -10,18 +10,17 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from catalog import inventory, links, usage
-from catalog.usage import LineEstimate, Use
 from content.reading import live_articles
 from shop.clock import reading
 from shop.exceptions import NotFound, ShopError
-from shop.storefront import baskets, listing, markets, product_data, product_page
+from shop.storefront import baskets, listing, markets, product_data, product_page, refill_offers
 from shop.storefront.forms import INTERVAL_CHOICES, USUAL_INTERVAL_WEEKS, EstimateForm
 from shop.storefront.product_page import ProductPage, Size
+from shop.storefront.refill_offers import RefillOffer
 
 ARTICLES_SHOWN = 4
 # A refill of more packs than this at a time is better served by a larger size.
 FEW_PACKS = 2
-_ESTIMATE_PARAMETERS = ("method", "dose", "sessions", "sprays", "people")
 
 
 @require_safe
@@ -78,34 +77,23 @@ def _chosen_size(page: ProductPage, sku: str) -> Size | None:
 
 def _estimator(request: HttpRequest, page: ProductPage, size: Size | None, at: datetime) -> dict[str, Any]:
     """Return the estimator's form, its answer, and the refill that the buying form starts with."""
-    asked = any(request.GET.get(name) for name in _ESTIMATE_PARAMETERS)
+    asked = refill_offers.is_asked(request.GET)
     form = EstimateForm(request.GET if asked else {}, guides=page.guides)
-    found: LineEstimate | None = None
+    found: RefillOffer | None = None
     problem = ""
     if size is not None and usage.is_consumable(size.variant) and form.is_valid():
         try:
-            found = _estimate(form, size, at)
+            use = refill_offers.use_of(form, size.variant)
+            found = refill_offers.offer_for(use, on=inventory.shop_date(at), price=size.offer.refill_amount)
         except ShopError as error:
             problem = error.detail
-    fits = found.recommendation if found else None
+    fits = found if found and found.quantity else None
     return {
         "estimate_form": form,
-        "estimate": found,
+        "refill_offer": found,
+        "estimate": found.estimate if found else None,
         "estimate_problem": problem,
         "is_estimate_asked": asked,
-        "default_weeks": fits.interval_days // 7 if fits else USUAL_INTERVAL_WEEKS,
+        "default_weeks": fits.weeks if fits else USUAL_INTERVAL_WEEKS,
         "default_quantity": fits.quantity if fits and asked else 1,
     }
-
-
-def _estimate(form: EstimateForm, size: Size, at: datetime) -> LineEstimate:
-    given = form.cleaned_data
-    use = Use(
-        variant=size.variant,
-        method=form.chosen_method(),
-        dose=given.get("dose"),
-        sessions_per_week=given.get("sessions"),
-        sprays_per_day=given.get("sprays"),
-        people=given.get("people") or 1,
-    )
-    return usage.estimate([use], on=inventory.shop_date(at))[0]

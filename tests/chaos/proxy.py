@@ -214,6 +214,8 @@ class Handler(BaseHTTPRequestHandler):
         said: Any = {"ok": True}
         if verb == "POST webhook_in":
             server.postman.take(given)
+        elif verb == "POST swallow":
+            pass  # an event that nobody needs
         elif verb == "POST faults":
             server.rules.add(given if isinstance(given, list) else [given])
         elif verb == "DELETE faults":

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orders import reconciler
+from orders import reconciler, stripe_gateway
 from orders.models import Order, WebhookEvent
 from tests.factories.catalog import make_variant
 from tests.stripe_side import StripeSide, post_event
@@ -144,3 +144,32 @@ def test_an_event_is_kept_while_stripe_does_not_answer(stripe_side: StripeSide, 
     stored = WebhookEvent.objects.get()
     assert stored.processed_at is None
     assert "OutcomeUnknown" in stored.last_error
+
+
+def test_an_event_that_tells_nothing_new_asks_stripe_for_nothing(
+    till: Till, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = till.order((make_variant().sku, 1))
+    asked: list[str] = []
+    real = stripe_gateway.retrieve_intent
+
+    def counted(intent_id: str, **how: Any) -> Any:
+        asked.append(intent_id)
+        return real(intent_id, **how)
+
+    monkeypatch.setattr(stripe_gateway, "retrieve_intent", counted)
+    stripe_side.deliver(till.client, only="payment_intent.created")
+    work_off()
+    assert asked == [], "we made it, and know its id"
+
+    stripe_side.pay(placed["payment"]["client_secret"])
+    stripe_side.deliver(till.client, only="payment_intent.succeeded")
+    work_off()
+    assert len(asked) == 1
+    ids = list(WebhookEvent.objects.values_list("pk", flat=True))
+    assert reconciler.take_up_again(ids, at=timezone.now()) == 2
+    work_off()
+
+    assert len(asked) == 1, "the money is here"
+    assert Order.objects.get().payment_status == "paid"
+    assert not WebhookEvent.objects.filter(processed_at__isnull=True).exists()

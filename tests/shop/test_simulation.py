@@ -16,7 +16,7 @@ from shop.simulation import evidence, invariants, stage
 from shop.simulation.play import BEGINS_AT, PEACE_DAYS, Outcome, play
 from tests.factories.orders import make_paid_order
 
-QUICK = {"turns_a_day": 3}
+QUICK = {"turns_a_day": 2}
 DAYS = 28
 
 
@@ -48,7 +48,7 @@ def test_two_months_of_trouble_break_nothing(movable: None) -> None:
 def test_the_same_seed_writes_the_same_books_and_another_one_others(movable: None) -> None:
     books = []
     for seed in (5, 5, 6):
-        books.append(play_here(subscriptions=3, days=8, seed=seed)[0])
+        books.append(play_here(subscriptions=2, days=6, seed=seed)[0])
         call_command("flush", verbosity=0, interactive=False)
 
     assert books[0].books == books[1].books

@@ -1,5 +1,6 @@
 """The cart's page and its buttons."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.test import Client
 
 from orders.models import Cart, CartLine
 from shop.storefront import baskets
-from tests.factories.catalog import make_variant
+from tests.factories.catalog import make_oil, make_variant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("regions")]
 
@@ -162,3 +163,84 @@ def test_the_country_cookie_is_signed(client: Client) -> None:
 
     assert settings.DEFAULT_CURRENCY == "GBP"
     assert "£12.50" in words(client.get("/"))
+
+
+def test_who_buys_a_kilo_for_three_foot_soaks_a_week_is_offered_two_every_four_weeks(client: Client) -> None:
+    sku = make_variant().sku
+    shown = words(add(client, sku))
+    line = CartLine.objects.get()
+
+    assert "<strong>2 × every 4 weeks</strong> would fit" in shown
+    assert "At 150 g a foot soak, 3 times a week" in shown
+    assert "lasts about <strong>15 days</strong>" in shown
+    assert "enough until about <strong>" in shown
+    assert "£11.25 each on refill" in shown
+
+    client.post(f"/cart/lines/{line.pk}", {"quantity": "2", "interval": "week:4"})
+    line.refresh_from_db()
+    assert (line.quantity, line.refill_unit, line.refill_count) == (2, "week", 4)
+    assert "would fit" not in words(client.get("/cart"))
+
+
+def test_the_offer_follows_what_the_visitor_tells_and_nothing_is_stored(client: Client) -> None:
+    add(client, make_variant().sku)
+    line = CartLine.objects.get()
+
+    shown = words(client.get("/cart", {"line": line.pk, "sessions": "6", "people": "1"}))
+
+    assert "At 150 g a foot soak, 6 times a week" in shown
+    assert "<strong>4 × every 4 weeks</strong> would fit" in shown
+    line.refresh_from_db()
+    assert (line.quantity, line.refill_unit) == (1, None)
+
+
+def test_a_use_above_the_label_is_warned_of_and_sold_no_more_for(client: Client) -> None:
+    add(client, make_variant(product__label_dose={"foot_g": [100, 250], "max_sessions_per_week": 4}).sku)
+    line = CartLine.objects.get()
+
+    shown = words(client.get("/cart", {"line": line.pk, "sessions": "21"}))
+    at_the_label = words(client.get("/cart", {"line": line.pk, "sessions": "4"}))
+
+    offered = re.search(r"<strong>(\d+ × every \d+ weeks)</strong> would fit", shown)
+    assert offered
+    assert offered[0] in at_the_label
+    assert "more than the label&#x27;s dose" in shown
+
+
+def test_what_outlasts_its_shelf_life_is_sold_once_and_said_kindly(client: Client) -> None:
+    """1 L at 5 sprays a day would take 1,266 days of the 730 that it keeps."""
+    add(client, make_oil(net_content=1000, name="1 L").sku)
+    line = CartLine.objects.get()
+
+    shown = words(client.get("/cart", {"line": line.pk, "sprays": "5"}))
+
+    assert "At this use it would pass its best-before date: buy it once." in shown
+    assert "lasts about <strong>730 days</strong>" in shown
+    assert "Make it" not in shown
+
+
+@pytest.mark.parametrize("told", [{"sessions": "0"}, {"people": "x"}, {"sprays": "5"}, {"method": "skin"}])
+def test_what_is_no_use_is_told_and_offers_nothing(client: Client, told: dict[str, str]) -> None:
+    add(client, make_variant().sku)
+    line = CartLine.objects.get()
+
+    shown = words(client.get("/cart", {"line": line.pk, **told}))
+
+    assert "Make it" not in shown
+
+
+def test_what_is_not_on_refill_has_no_offer(client: Client) -> None:
+    add(client, make_variant(is_subscribable=False).sku)
+
+    assert "refill-offer" not in words(client.get("/cart"))
+
+
+def test_the_fields_of_two_lines_have_names_of_their_own(client: Client) -> None:
+    add(client, make_variant().sku)
+    add(client, make_variant().sku)
+
+    shown = words(client.get("/cart"))
+
+    ids = re.findall(r' id="([^"]+)"', shown)
+    assert shown.count("would fit") == 2
+    assert len(ids) == len(set(ids))

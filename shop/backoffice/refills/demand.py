@@ -12,26 +12,33 @@ from catalog.models import Variant
 WEEKS = 8
 DAYS = 7 * WEEKS
 
-# Days are counted as `schedule.due_on` does it: months from the anchor, in a month too short its last day.
+# Counted by day first, so that later days are worked out for a few groups, however many refills there are.
+# They are those of `schedule.due_on`: in a month too short for the anchor's day, its last day.
 _DEMAND = """
-    WITH coming AS (
-        SELECT s.id, s.variant_id, s.quantity, s.interval_unit, s.interval_count, s.anchor_on,
-               c.due_on, c.index - s.anchor_index AS k,
-               s.interval_count
-                   * CASE s.interval_unit WHEN 'month' THEN 28 WHEN 'week' THEN 7 ELSE 1 END AS least
+    WITH groups AS (
+        SELECT s.variant_id, s.interval_unit, s.interval_count, c.due_on,
+               CASE s.interval_unit WHEN 'month' THEN extract(day FROM s.anchor_on)::int END AS anchor_day,
+               sum(s.quantity) AS quantity
         FROM orders_billing_cycle c JOIN orders_subscription s ON s.id = c.subscription_id
         WHERE c.status = 'open' AND c.due_on < %(end)s AND s.status = 'active' AND s.is_test = %(is_test)s
+        GROUP BY 1, 2, 3, 4, 5
+    ), steps AS (
+        SELECT *, date_trunc('month', due_on) AS month,
+               interval_count * CASE interval_unit WHEN 'month' THEN 28 WHEN 'week' THEN 7 ELSE 1 END AS step
+        FROM groups
     ), days AS (
-        SELECT variant_id, quantity, greatest(due_on, %(today)s) AS day FROM coming
+        SELECT variant_id, quantity, greatest(due_on, %(today)s) AS day FROM groups
         UNION ALL
-        SELECT variant_id, quantity, CASE interval_unit
-            WHEN 'month' THEN (anchor_on + make_interval(months => interval_count * (k + n)))::date
-            ELSE due_on + least * n END
-        FROM coming CROSS JOIN LATERAL generate_series(1, (%(end)s - due_on) / least) AS n
+        SELECT variant_id, quantity, CASE interval_unit WHEN 'month' THEN least(
+            (month + make_interval(months => interval_count * n))::date + anchor_day - 1,
+            (month + make_interval(months => interval_count * n + 1))::date - 1
+        ) ELSE due_on + step * n END
+        FROM steps CROSS JOIN LATERAL generate_series(1, (%(end)s - due_on) / step) AS n
         UNION ALL
-        SELECT extra.variant_id, extra.quantity, greatest(coming.due_on, %(today)s)
-        FROM orders_refill_extra extra JOIN coming ON coming.id = extra.subscription_id
-        WHERE extra.status = 'waiting'
+        SELECT extra.variant_id, extra.quantity, greatest(c.due_on, %(today)s)
+        FROM orders_refill_extra extra JOIN orders_subscription s ON s.id = extra.subscription_id
+        JOIN orders_billing_cycle c ON c.subscription_id = s.id AND c.status = 'open'
+        WHERE extra.status = 'waiting' AND s.status = 'active' AND s.is_test = %(is_test)s
     )
     SELECT variant_id, day, sum(quantity) FROM days WHERE day >= %(today)s AND day < %(end)s
     GROUP BY variant_id, day

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from catalog import inventory
@@ -117,21 +118,21 @@ def _reasons_table(found: Sequence[tuple[str, int]]) -> Table:
 
 
 def _demand_table(needs: Sequence[Need], today: Any) -> Table:
-    weeks = [f"from {day:%d %b}" for day in demand.week_starts(today)]
-    headers = ("SKU", "available", *weeks, "in all", "too small from", "lead time", "order by")
+    weeks = [date_format(day, "j M") for day in demand.week_starts(today)]
+    headers = ("SKU", "available", "needed", "too small from", "order by", "lead time", *weeks)
     rows = [
         (
-            need.variant.sku,
+            format_html('<span class="whitespace-nowrap">{}</span>', need.variant.sku),
             need.available,
-            *need.weeks,
             need.total,
             _out(need),
-            f"{need.variant.lead_time_days} days",
             badges(("order now", "danger")) if need.is_late else on_day(need.order_by),
+            f"{need.variant.lead_time_days}\N{NO-BREAK SPACE}days",
+            *need.weeks,
         )
         for need in needs
     ]
-    return Table("The same in numbers", headers, rows)
+    return Table("The same in numbers, by the week that begins on", headers, rows)
 
 
 def _out(need: Need) -> str:

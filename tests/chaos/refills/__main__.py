@@ -8,6 +8,7 @@ from shop.devstack.project import LOCAL
 from tests.chaos.refills import report
 from tests.chaos.refills.campaign import Campaign
 from tests.chaos.refills.mail_sink import Sink
+from tests.chaos.refills.outage import Outage
 from tests.chaos.stack import running
 
 
@@ -19,13 +20,19 @@ def main() -> int:
     parser.add_argument("--others", type=int, default=20, help="who must not be charged")
     parser.add_argument("--kills", type=int, default=100, help="at least so many SIGKILLs")
     parser.add_argument("--waves", type=int, default=6)
+    parser.add_argument("--down", default="", help="no faults: an outage, such as 6h, and then all at once")
     given = parser.parse_args()
     folder = LOCAL / "chaos" / f"refills-{given.seed}"
     shutil.rmtree(folder, ignore_errors=True)
     with Sink() as sink:
         more_env = {"EMAIL_URL": f"smtp://127.0.0.1:{sink.port}"}
         with running(folder, seed=given.seed, more_env=more_env) as stack:
-            drill = Campaign(stack, sink, given.seed, given.refills, given.others, given.kills, given.waves)
+            if given.down:
+                outage = Outage(stack, sink, given.seed, given.refills, 0, hours=int(given.down.rstrip("h")))
+                return report.tell_outage(outage, outage.run())
+            drill = Campaign(
+                stack, sink, given.seed, given.refills, given.others, kills=given.kills, waves=given.waves
+            )
             return report.tell(drill, drill.run())
 
 

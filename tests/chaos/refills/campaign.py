@@ -1,11 +1,9 @@
 """The drill: refills fall due in waves under faults and blows; then calm, a stopwatch, and the auditor."""
 
 import random
-import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,16 +11,10 @@ import psycopg
 import redis
 import requests
 
-from tests.chaos import auditor as money_auditor
 from tests.chaos import ledgers
-from tests.chaos.refills import auditor, plan, victims
-from tests.chaos.refills.mail_sink import Sink
-from tests.chaos.stack import Stack
+from tests.chaos.refills import plan, victims
+from tests.chaos.refills.drill import WAITING_MAILS, Drill
 
-# Of each kind that must not be charged; see people.KINDS.
-OTHERS = ("skip", "cancel", "decline", "authenticate", "short")
-# Django has to be set up before the imports of `people`.
-PEOPLE = "import django; django.setup(); from tests.chaos.refills import people; people.main()"
 LOOK_EVERY_S = 0.03
 WAVE_PATIENCE_S = 90.0
 SETTLED_WITHIN_S = 60.0
@@ -40,118 +32,33 @@ SELECT (SELECT count(*) FROM orders_refill WHERE status IN ('claimed', 'charging
 
 
 @dataclass
-class Campaign:
-    """One drill on a running stack."""
+class Campaign(Drill):
+    """One drill under fire."""
 
-    stack: Stack
-    sink: Sink
-    seed: int
-    refills: int
-    others: int
-    kills: int
-    waves: int
-    struck: Counter[str] = field(default_factory=Counter)
-    seconds: dict[str, float] = field(default_factory=dict)
+    kills: int = 100
+    waves: int = 6
+    gently: bool = False
     left_open: int = 0
-    last_fault_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._rng = random.Random(f"{self.seed}:victims")
         self._asked = requests.Session()
-        self._began = time.monotonic()
         self._seen: set[int] = set()
-        self.plan = [
-            plan.draw(
-                self.seed, number, refills=-(-self.refills // self.waves), kills=-(-self.kills // self.waves)
-            )
-            for number in range(self.waves)
-        ]
+        each = {"refills": -(-self.refills // self.waves), "kills": -(-self.kills // self.waves)}
+        self.plan = [plan.draw(self.seed, n, **each, gently=self.gently) for n in range(self.waves)]
 
-    def run(self) -> list[str]:
-        """Carry everything out and return what is wrong; nothing is what is hoped for."""
+    def run(self, *, within_s: float | None = SETTLED_WITHIN_S) -> list[str]:
+        """Carry everything out and return what is wrong; nothing is what is hoped for.
+
+        `within_s` is how soon after the last fault everything must be settled.
+        """
         self._timed("checkouts", self._begin)
         first_due, last_due = self._due_times()
         self._timed("reminders", lambda: self._announce(last_due))
         self._timed("faults and kills", lambda: self._strike(first_due, last_due))
         self._timed("settled after the last fault", self._settle)
         self._timed("the rest of Stripe's events", self._work_off)
-        return self._reckon()
-
-    def _say(self, words: str) -> None:
-        print(f"{time.monotonic() - self._began:6.1f} s  {words}", flush=True)
-
-    def _timed(self, what: str, work: Callable[[], object]) -> None:
-        started = time.monotonic()
-        self._say(f"{what} …")
-        work()
-        self.seconds[what] = time.monotonic() - started
-
-    # --- before ------------------------------------------------------------------------------------------
-
-    def _begin(self) -> None:
-        """Let everybody check out, in two processes at a time; Stripe's events wait meanwhile."""
-        self._webhooks(paused=True)
-        half = self.refills // 2
-        shares = [("pay", 1, half), ("pay", half + 1, self.refills - half)]
-        each = [self.others // len(OTHERS) + (n < self.others % len(OTHERS)) for n in range(len(OTHERS))]
-        shares += [(kind, 1, count) for kind, count in zip(OTHERS, each, strict=True) if count]
-        work = deque(shares)
-        lock = threading.Lock()
-
-        def labour() -> None:
-            while True:
-                with lock:
-                    if not work:
-                        return
-                    kind, first, count = work.popleft()
-                whom = ("--kind", kind, "--first", str(first), "--count", str(count))
-                self._people("begin", *whom, "--stripe", self.stack.devstripe_url)
-
-        # A child of a thread is told to end when that thread does: each ends before its thread.
-        threads = [threading.Thread(target=labour) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self._webhooks(paused=False)
-        began = int(str(self.stack.rows("SELECT count(*) FROM orders_subscription")[0][0]))
-        assert began == self.refills + self.others, f"{began} subscriptions were begun"
-
-    def _people(self, *arguments: str) -> None:
-        self.stack.python("-c", PEOPLE, *arguments)
-
-    def _webhooks(self, *, paused: bool) -> None:
-        url = f"{self.stack.devstripe_url}/_test/webhooks"
-        requests.post(url, json={"paused": paused}, timeout=30).raise_for_status()
-
-    def _due_times(self) -> tuple[datetime, datetime]:
-        look = "SELECT min(due_at), max(due_at) FROM orders_billing_cycle WHERE status = 'open'"
-        first, last = self.stack.rows(look)[0]
-        return first, last  # type: ignore[return-value]
-
-    def _announce(self, last_due: datetime) -> None:
-        """Move to the days of the reminders, and wait until all were sent; some change their mind then."""
-        self._move_to(last_due - timedelta(days=5))
-        told = "SELECT count(*) FROM orders_refill r JOIN mail_outbox m ON m.id = r.notice_id WHERE m.sent_at > '-infinity'"
-        everybody = self.refills + self.others
-        self._wait(lambda: self._count(told) == everybody, 120, "the reminders")
-        self._people("think-again")
-        # By its own setting no reminder counts that was sent less than 48 hours before.
-        self._wait(
-            lambda: self._count("SELECT count(*) FROM mail_outbox WHERE status = 'pending'") == 0, 60, "mails"
-        )
-
-    def _move_to(self, moment: datetime) -> None:
-        now = self._shop_time()
-        minutes = int((moment - now).total_seconds() // 60) + 1
-        if minutes > 0:
-            self.stack.manage("move_clock", "--minutes", str(minutes))
-
-    def _shop_time(self) -> datetime:
-        look = "SELECT now() + coalesce((SELECT \"offset\" FROM clock_offset), interval '0')"
-        return self.stack.rows(look)[0][0]  # type: ignore[return-value]
-
-    # --- under fire --------------------------------------------------------------------------------------
+        return self._reckon(within_s)
 
     def _strike(self, first_due: datetime, last_due: datetime) -> None:
         """Let the refills fall due in waves; the last one ends while some of its refills are still open."""
@@ -165,7 +72,6 @@ class Campaign:
             self._under_fire(wave, due_by, leave=max(1, self.refills // 20) if is_last else 0)
         self.left_open = self._count(OPEN, last_due + timedelta(minutes=2))
         self.stack.faults_off()
-        self.last_fault_at = time.time()
 
     def _under_fire(self, wave: plan.Wave, due_by: datetime, *, leave: int) -> None:
         began, looked_at, waits = time.monotonic(), 0.0, self.refills
@@ -181,11 +87,6 @@ class Campaign:
                 if waits <= leave and leave:
                     return
             time.sleep(LOOK_EVERY_S)
-
-    def _revive(self) -> None:
-        """A worker whose children are killed while it starts them gives up, and is started anew."""
-        for name in self.stack.revive():
-            self.struck[f"{name} had given up and was started anew"] += 1
 
     def _held(self) -> list[dict[str, Any]]:
         """Return calls and mails that have been held since the last look."""
@@ -242,8 +143,6 @@ class Campaign:
         assert process is not None
         return process.pid
 
-    # --- after -------------------------------------------------------------------------------------------
-
     def _settle(self) -> None:
         """Wait, in real time and doing nothing, until every refill, attempt and mail has come to its end."""
         deadline = time.monotonic() + 3 * SETTLED_WITHIN_S
@@ -258,33 +157,16 @@ class Campaign:
         self.stack.flush_webhooks()
         self.stack.manage("move_clock", "--minutes", "30")
         self._wait(lambda: self._count(ledgers.LOOSE_ENDS["stored events that were not worked off"]) == 0, 90)
-        self._wait(lambda: self._count("SELECT count(*) FROM mail_outbox WHERE status = 'pending'") == 0, 30)
+        self._wait(lambda: self._count(WAITING_MAILS) == 0, 30)
 
-    def _reckon(self) -> list[str]:
-        """Compare Stripe's ledger, our tables and the mail server's count."""
-        ledger, books = ledgers.read_ledger(self.stack.devstripe_url), ledgers.read_books(self.stack)
-        found = [
-            *money_auditor.differences(ledger, books),
-            *auditor.differences(self.stack, self.sink.mails, refills=self.refills, others=self.others),
-        ]
+    def _reckon(self, within_s: float | None) -> list[str]:
+        """Say what is wrong in the books, or took too long."""
+        found = self._books_differ()
         settled = self.seconds["settled after the last fault"]
-        if settled > SETTLED_WITHIN_S:
+        if within_s is not None and settled > within_s:
             found.append(f"settled only {settled:.0f} s after the last fault")
         if len(self.stack.kills) < self.kills:
             found.append(f"only {len(self.stack.kills)} kills of {self.kills}")
         if found:
             self.stack.dump(ledgers.TABLES)
         return found
-
-    def _count(self, sql: str, *values: object) -> int:
-        return int(str(self.stack.rows(sql, *values)[0][0]))
-
-    def _wait(self, done: Callable[[], bool], seconds: float, what: str = "") -> None:
-        """Wait until something is so. :raises RuntimeError: if it must be and is not."""
-        until = time.monotonic() + seconds
-        while not done():
-            if time.monotonic() > until:
-                if what:
-                    raise RuntimeError(f"{what} took longer than {seconds} s")
-                return
-            time.sleep(0.3)

@@ -18,6 +18,7 @@ HOLDS = (("hold_before", 1), ("hold_after", 1))
 VICTIMS = (("child", 3), ("worker", 2))
 # Blows by the second: SIGKILL for the first five, then all connections cut, and Redis emptied.
 BLOWS = (("child", 4), ("worker", 3), ("mail", 4), ("beat", 2), ("web", 1), ("connections", 3), ("redis", 3))
+SLOW_TO_START = ("worker", "beat", "web")
 KILLS = ("child", "worker", "mail", "beat", "web")
 
 
@@ -39,28 +40,32 @@ class Wave:
     blows: tuple[Blow, ...]
 
 
-def draw(seed: int, number: int, *, refills: int, kills: int) -> Wave:
-    """Return the plan of one wave of about so many refills, with at least so many kills."""
+def draw(seed: int, number: int, *, refills: int, kills: int, gently: bool = False) -> Wave:
+    """Return the plan of one wave of about so many refills, for about so many kills.
+
+    `gently` kills none that takes long to start anew.
+    """
     rng = random.Random(f"{seed}:refills:{number}")
-    held = max(1, round(kills * 0.7))
+    held = max(1, round(kills * 0.8))
     rules = [
         *(_held(rng, refills) for _ in range(held)),
         *(_fault(rng, refills) for _ in range(max(2, refills // 3))),
         *(fault for _ in range(max(1, refills // 6)) for fault in plan.hook_faults(rng)),
     ]
-    blows = [Blow(round(rng.uniform(0.5, 12.0), 2), kind) for kind in _blows(rng, kills)]
+    kinds = _blows(rng, tuple(blow for blow in BLOWS if not (gently and blow[0] in SLOW_TO_START)), kills)
+    blows = [Blow(round(rng.uniform(0.5, 12.0), 2), kind) for kind in kinds]
     return Wave(
         number,
         rules=tuple(rules),
-        victims=tuple(plan.one(rng, VICTIMS) for _ in range(2 * held)),
+        victims=tuple(plan.one(rng, VICTIMS[:1] if gently else VICTIMS) for _ in range(2 * held)),
         blows=tuple(sorted(blows, key=lambda blow: blow.after_s)),
     )
 
 
-def _blows(rng: random.Random, kills: int) -> list[str]:
+def _blows(rng: random.Random, kinds: tuple[tuple[str, int], ...], kills: int) -> list[str]:
     found: list[str] = []
-    while sum(kind in KILLS for kind in found) < round(kills * 0.6):
-        found.append(plan.one(rng, BLOWS))
+    while sum(kind in KILLS for kind in found) < round(kills * 0.7):
+        found.append(plan.one(rng, kinds))
     return found
 
 

@@ -48,7 +48,7 @@ def test_a_shift_shows_the_days_first_and_then_moves_them(routine: Routine, mana
     bulk.check(change, {"days": 5}, at=routine.at)
 
     assert outcomes(change) == ["will", "left_out"]
-    assert change.rows.get(subscription=one).words == "21 Dec 2026 → 26 Dec 2026."
+    assert change.rows.get(subscription=one).words == "21 December 2026 → 26 December 2026."
     assert list(bulk.reasons(change, [Outcome.LEFT_OUT])) == [("Rests already.", 1)]
     assert cycle_of(one).due_on == due_on
 
@@ -245,7 +245,7 @@ def test_from_the_list_to_the_outcome_in_the_admin(routine: Routine, manager: Us
     assert "By a day at least." in wrong
     shown = client.post(answer["Location"], {"days": 3}, follow=True).content.decode()
     assert "2 would be changed" in shown
-    assert "21 Dec 2026 → 24 Dec 2026." in shown
+    assert "21 December 2026 → 24 December 2026." in shown
     assert cycle_of(one).due_on == due_on
 
     yes = f"/admin/orders/bulkchange/{change.pk}/say_yes/"

@@ -57,6 +57,19 @@ def test_a_skip_whose_day_has_passed_stays(routine: Routine) -> None:
         changes.unskip(subscription, at=due_at + days(1))
 
 
+def test_a_skip_stays_once_another_day_was_chosen(routine: Routine) -> None:
+    """Found by simulate_refills: the refill that came back lay outside the rhythm that had been chosen."""
+    subscription, _refill, due_at = announced(routine)
+    changes.skip(subscription, at=due_at - days(4))
+    changes.reschedule(subscription, next_on=date(2026, 12, 28), at=due_at - days(4))
+
+    with pytest.raises(changes.NothingToTakeBack, match="another day"):
+        changes.unskip(subscription, at=due_at - days(3))
+
+    assert cycle_of(subscription).due_on == date(2026, 12, 28)
+    assert [row.status for row in subscription.cycles.order_by("index")] == ["skipped", "open"]
+
+
 def test_skipping_one_of_two_quotes_the_other_again(routine: Routine) -> None:
     first, second = routine.begin((make_variant(), 1, "week", 4), (make_oil(), 2, "week", 4))
     due_at = cycle_of(first).due_at

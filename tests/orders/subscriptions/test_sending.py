@@ -6,7 +6,7 @@ import pytest
 
 from catalog import inventory
 from orders.models import Consent, Order, Refill, Subscription
-from orders.subscriptions import changes, holding, schedule, sending, swaps
+from orders.subscriptions import changes, extras, holding, schedule, sending, swaps
 from tests.factories.catalog import make_oil, make_variant
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails, together
 from tests.stripe_side import StripeSide
@@ -147,3 +147,15 @@ def test_plenty_left_makes_it_come_half_as_seldom_again(routine: Routine) -> Non
         ("week", 6),
         ("month", 3),
     ]
+
+
+def test_what_is_shown_holds_what_waits_to_come_along_once(routine: Routine) -> None:
+    """Before PLAN: the total that is shown is the total that is asked for."""
+    (subscription,) = routine.begin((make_variant(stock=20), 1, "week", 4))
+    extras.add(subscription, sku=make_oil().sku, quantity=1, at=routine.at)
+
+    shown = sending.preview(subscription, at=routine.at)
+    sending.send_now(subscription, expected_total=shown.total, at=routine.at)
+
+    assert len(shown.lines) == 2
+    assert Refill.objects.get().items.count() == 2
