@@ -5,8 +5,10 @@ Refused wherever real people or real money could be near.
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -28,8 +30,8 @@ from shop.simulation.stripe_desk import PUBLISHABLE_KEY, SECRET_KEY, Desk
 
 # devstripe needs no mercy: only the order of the requests matters here, not their pace.
 REQUESTS_PER_S = 5000
-# A lost answer is lost at once, without waiting for it. Whatever else is slow is the machine, and a busy machine
-# must not change what is played. The library's own repeats would only take time.
+# A lost answer is lost at once, without waiting for it. Whatever else is slow is the machine, which must not
+# change what is played. The library's own repeats would only take time.
 PATIENCE_S = 30.0
 TIMEOUTS_S = (PATIENCE_S, PATIENCE_S)
 # What the broker's library keeps of one queue; it puts our prefix before each.
@@ -81,6 +83,7 @@ def set_up(*, here: bool = False) -> Iterator[tuple[Desk, Troubles]]:
     """
     refuse_unless_safe(here=here)
     with ExitStack() as stack:
+        stack.enter_context(_tidy_if_told_to_stop())
         if not here:
             stack.enter_context(_database_of_its_own())
         url = stack.enter_context(_devstripe())
@@ -92,6 +95,19 @@ def set_up(*, here: bool = False) -> Iterator[tuple[Desk, Troubles]]:
         desk = Desk(url)
         stack.callback(desk.close)
         yield desk, troubles
+
+
+@contextmanager
+def _tidy_if_told_to_stop() -> Iterator[None]:
+    """SIGTERM ends the play like an error: the database goes, devstripe too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *received: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
