@@ -115,14 +115,16 @@ def _database_of_its_own() -> Iterator[None]:
     """Create an empty database on the same server, migrated, and drop it afterwards."""
     # Before the pool keeps connections to the shop's own database.
     _wrapper().close_pool()
-    real = str(connection.settings_dict["NAME"])
-    connection.settings_dict["TEST"]["NAME"] = f"simulation_{os.getpid()}"
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    real, ours = str(connection.settings_dict["NAME"]), f"simulation_{os.getpid()}"
+    connection.settings_dict["TEST"]["NAME"] = ours
     try:
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         yield
     finally:
-        _wrapper().close_pool()
-        connection.creation.destroy_test_db(real, verbosity=0)
+        # Django drops whatever the connection points at: never the shop's own, if creating ours has failed.
+        if connection.settings_dict["NAME"] == ours:
+            _wrapper().close_pool()
+            connection.creation.destroy_test_db(real, verbosity=0)
 
 
 def _wrapper() -> DatabaseWrapper:
