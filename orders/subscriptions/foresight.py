@@ -30,7 +30,8 @@ def tell_expiring_cards(*, at: datetime, limit: int = 200) -> int:
         ).exclude(expiry_told_month=F("ends"), expiry_told_days__lte=days)
         # Said once more as the index says it: who was told for the last time is not looked at again.
         ending = ending.exclude(expiry_told_month=F("ends"), expiry_told_days__lte=min(CARD_NOTICES))
-        ids = list(ending.order_by("ends", "pk").values_list("pk", flat=True)[:limit])
+        # In the index's own order: with any other, all are sorted first, by parallel workers.
+        ids = list(ending.order_by("ends").values_list("pk", flat=True)[:limit])
         told += sum(_tell_card(card_id, days, at=at) for card_id in ids)
     return told
 

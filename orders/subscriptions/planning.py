@@ -34,6 +34,8 @@ STALE_AFTER = timedelta(hours=72)
 # Cycles that share a transaction: enough to read and write in few statements, few enough that a customer who
 # clicks meanwhile waits for less than a second.
 BATCH = 400
+# Of refills that are due, so many are looked at in one turn, however many wait for their turn at Stripe.
+LOOKED_AT = 2_000
 
 
 def plan(*, at: datetime, limit: int = 10_000) -> int:
@@ -93,7 +95,10 @@ def postpone_unannounced(*, at: datetime, limit: int = 200) -> int:
     untold = Q(notice__isnull=True) | Q(notice__sent_at__isnull=True)
     untold |= Q(notice__sent_at__gt=at - settings.REFILL_NOTICE_FOR)
     late = (untold & Q(asked_at__isnull=True)) | Q(next_attempt_at__lte=at - STALE_AFTER)
-    ids = list(due.filter(late).order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
+    # Whatever is due is claimed or moved in this order, so that the first ones are all there is to look at.
+    first = due.order_by("next_attempt_at", "pk").values("pk")[:LOOKED_AT]
+    found = Refill.objects.filter(late, pk__in=first).order_by("next_attempt_at", "pk")
+    ids = list(found.values_list("pk", flat=True)[:limit])
     return sum(_postpone(refill_id, at=at) for refill_id in ids)
 
 

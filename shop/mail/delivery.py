@@ -73,9 +73,14 @@ def _claim(message_id: int, *, alone: bool, at: datetime) -> OutboxMessage | Non
 
 
 def due_ids(*, at: datetime, limit: int = 200) -> list[int]:
-    """Return ids of mails that are due, oldest first."""
+    """Return ids of mails that are due, oldest first.
+
+    Those that were written by the thousand, and so have no words yet, let all others go first.
+    """
     due = OutboxMessage.objects.filter(status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at)
-    return list(due.order_by("next_attempt_at", "pk").values_list("pk", flat=True)[:limit])
+    ids = due.order_by("next_attempt_at", "pk").values_list("pk", flat=True)
+    first = list(ids.filter(template="")[:limit])
+    return [*first, *ids.exclude(template="")[: limit - len(first)]]
 
 
 def deliver_due(*, at: datetime, limit: int = 200) -> int:

@@ -30,8 +30,8 @@ from shop.simulation.stripe_desk import PUBLISHABLE_KEY, SECRET_KEY, Desk
 
 # devstripe needs no mercy: only the order of the requests matters here, not their pace.
 REQUESTS_PER_S = 5000
-# A lost answer is lost at once, without waiting for it. Whatever else is slow is the machine, which must not
-# change what is played. The library's own repeats would only take time.
+# A lost answer is lost at once, without waiting for it. Whatever else is slow is the machine, and a busy
+# machine must not change what is played. The library's own repeats would only take time.
 PATIENCE_S = 30.0
 TIMEOUTS_S = (PATIENCE_S, PATIENCE_S)
 # What the broker's library keeps of one queue; it puts our prefix before each.

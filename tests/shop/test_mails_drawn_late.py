@@ -91,6 +91,15 @@ def test_one_that_cannot_be_drawn_waits_and_the_others_go() -> None:
     assert "TemplateDoesNotExist" in first.last_error
 
 
+def test_a_thousand_reminders_hold_up_no_other_mail() -> None:
+    reminders = [message.pk for message in _write(3)]
+    other = outbox.enqueue(replace(LETTER, kind="order_confirmation"), to="bo@buyer.example", at=AT)
+    assert other
+
+    assert delivery.due_ids(at=AT) == [other.pk, *reminders]
+    assert delivery.due_ids(at=AT, limit=2) == [other.pk, reminders[0]]
+
+
 def test_a_suppressed_mail_is_not_drawn_and_its_copy_says_the_words() -> None:
     (message,) = _write()
     OutboxMessage.objects.update(status="suppressed")

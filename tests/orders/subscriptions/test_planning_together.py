@@ -167,6 +167,20 @@ def test_a_customer_at_whose_refills_somebody_works_is_left_alone(routine: Routi
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
+def test_planners_share_batches_and_plan_each_parcel_once(
+    routine: Routine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, at = _several(routine, 12)
+    monkeypatch.setattr(planning, "BATCH", 2)
+
+    planned = together(*[lambda: planning.plan(at=at)] * 3)
+
+    assert sum(planned) == Refill.objects.count() == len(mails("refill_upcoming")) == 12
+    assert Refill.objects.values("customer").distinct().count() == 12
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
 def test_two_planners_of_the_same_batch_plan_it_once(routine: Routine) -> None:
     rows, at = _several(routine, 6)
     customers = [row.customer_id for row in rows]
