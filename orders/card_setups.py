@@ -54,10 +54,28 @@ def begin(
     Stripe of their own.
     :raises InvalidInput: without the agreement. :raises NotFound: for a subscription that is not theirs.
     """
+    _refuse_without(agreed)
+    return _write_down(_customer(user, subscription, at=at), ip_address=ip_address, at=at)
+
+
+@transaction.atomic(durable=True)
+def begin_for(row: Subscription, *, agreed: bool, ip_address: str | None, at: datetime) -> CardSetup:
+    """Do what `begin` does for whoever holds a subscription, by a link or by their account.
+
+    :raises InvalidInput: without the agreement.
+    """
+    _refuse_without(agreed)
+    return _write_down(row.customer, ip_address=ip_address, at=at)
+
+
+def _refuse_without(agreed: bool) -> None:
     if not agreed:
         raise InvalidInput("Agree first.", code="consent_missing", fields={"consent": ["This is needed."]})
+
+
+def _write_down(customer: Customer, *, ip_address: str | None, at: datetime) -> CardSetup:
     return CardSetup.objects.create(
-        customer=_customer(user, subscription, at=at),
+        customer=customer,
         consent_text=CONSENT_TEXT,
         consent_sha256=hashlib.sha256(CONSENT_TEXT.encode()).hexdigest(),
         ip_address=ip_address,
@@ -105,6 +123,11 @@ def observe(setup_id: str, *, mood: Mood, at: datetime) -> SavedCard | None:
 def own_setup(user: User, setup_id: str) -> bool:
     """Return whether a setup at Stripe was begun by this user."""
     return CardSetup.objects.filter(customer__user=user, stripe_setup_intent_id=setup_id).exists()
+
+
+def setup_for(row: Subscription, setup_id: str) -> bool:
+    """Return whether a setup at Stripe was begun for whoever owns this subscription."""
+    return CardSetup.objects.filter(customer_id=row.customer_id, stripe_setup_intent_id=setup_id).exists()
 
 
 def remove(user: User, payment_method_id: str, *, mood: Mood, at: datetime) -> None:

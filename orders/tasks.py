@@ -14,7 +14,7 @@ from shop.clock import reading
 logger = logging.getLogger(__name__)
 
 # Subscriptions that one task changes: seconds of work, so that nobody waits behind it.
-BULK_AT_ONCE = 200
+BULK_AT_ONCE = 100
 
 
 def wake(task: Task, *args: Any) -> None:

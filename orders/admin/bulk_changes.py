@@ -174,7 +174,7 @@ def _begin(request: HttpRequest, kind: str, queryset: QuerySet[Subscription]) ->
 
 @register(BulkChange)
 class BulkChangeAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "what", "progress", "status_badge", "asked_by", "asked")
+    list_display = ("__str__", "what", "status_badge", "asked_by", "asked", "ended")
     list_filter = ("kind", "status")
     list_select_related = ("asked_by",)
     fields = (("kind", "what"), ("status_badge", "progress"), "asked_by", ("asked", "ended"))
@@ -245,7 +245,7 @@ class BulkChangeAdmin(ReadOnlyAdmin):
             actor = cast(User, request.user)
             bulk.ask(change, expected=given["expected"], actor=actor, at=reading.now())
             tasks.wake(tasks.work_off_bulk_changes)
-            return "It is worked off, some 20 to 50 a second. This page shows how far it is."
+            return "Workers are at it. This page shows how far they are."
 
         words = f"{said(change)}. Owners get a mail about it; what stands against it by then is left out."
         question = Question(

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 from orders import tasks
 from orders.admin import refill_forms as asked
 from orders.models import BillingCycle, Refill, Subscription
-from orders.subscriptions import changes, diary, sending, swaps, tags
+from orders.subscriptions import changes, cycles, diary, sending, swaps, tags
 from shop.accounts.models import User
 from shop.admin import Question, act, on_day
 from shop.clock import reading
@@ -202,7 +202,8 @@ def possible(row: Subscription, *, at: datetime) -> set[str]:
         if row.card_id is not None and (refill is None or refill.asked_at is None):
             found.add("send_now")
     before = row.cycles.filter(index__lt=cycle.index).order_by("-index").first()
-    if before is not None and before.status == BillingCycle.Status.SKIPPED and before.due_at > at:
+    is_skipped = before is not None and before.status == BillingCycle.Status.SKIPPED and before.due_at > at
+    if before is not None and is_skipped and cycles.is_in_rhythm(before, row):
         found.add("unskip")
     return found
 

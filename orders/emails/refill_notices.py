@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from orders import links
+from orders import refill_links
 from orders.models import Customer, PriceRise, SavedCard, Subscription
 from shop.mail import languages
 from shop.mail.outbox import Letter
 from shop.money import format_money
 
-STOP = "You can change, pause or cancel at any time: answer this mail, or open your refills."
+STOP = "You can change, pause or cancel at any time, without signing in: open your refills below."
 
 
 @languages.spoken_by(lambda rise: rise.subscription.customer.locale)
@@ -42,7 +42,10 @@ def not_sold(row: Subscription, choices: Sequence[str], *, at: datetime) -> Lett
         else _("There is nothing like it at the moment. You can leave it paused, or cancel."),
     ]
     subject = _("Your refill is no longer sold")
-    return _letter("refill_not_sold", [row], subject, words, occasion=at.isoformat(), names=choices)
+    page, go = ("swap", _("Choose another")) if choices else ("all", "")
+    return _letter(
+        "refill_not_sold", [row], subject, words, occasion=at.isoformat(), names=choices, page=page, go=go
+    )
 
 
 @languages.spoken_by(lambda card: card.customer.locale)
@@ -56,7 +59,10 @@ def card_expiring(card: SavedCard, waiting: Sequence[Subscription], days: int) -
     ]
     subject, names = _("Your card ends before your next refill"), [_item(row) for row in waiting]
     occasion = f"{card.pk}-{card.exp_year}-{card.exp_month:02d}-{days}"
-    return _letter("card_expiring", waiting, subject, words, occasion=occasion, names=names)
+    go = _("Add another card")
+    return _letter(
+        "card_expiring", waiting, subject, words, occasion=occasion, names=names, page="card", go=go
+    )
 
 
 @languages.spoken_by(lambda customer: customer.locale)
@@ -79,6 +85,8 @@ def _letter(
     *,
     occasion: str,
     names: Sequence[str] = (),
+    page: str = "all",
+    go: str = "",
 ) -> Letter:
     first = rows[0]
     order = first.started_by.order
@@ -93,8 +101,8 @@ def _letter(
             "words": words,
             "names": list(names),
             "is_test": order.is_test,
-            "go": _("Look after your refills"),
-            "url": links.order_url(order),
+            "go": go or _("Look after your refills"),
+            "url": refill_links.of_subscription(first)[page],
         },
         locale=first.customer.locale,
     )

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from orders import addresses, links
+from orders import addresses, links, refill_links
 from orders.models import Order, Refill, RefillItem, SavedCard, Subscription
 from shop.mail import languages
 from shop.mail.outbox import Letter
@@ -120,7 +120,12 @@ def card_missing(card: SavedCard, waiting: Sequence[Subscription]) -> Letter:
         occasion="removed",
         subject=f"{_('Action required: your refills need a card')} [{first.reference}]",
         template="orders/mail/card_missing",
-        context={"card": str(card), "names": names, "is_test": first.is_test, "url": links.order_url(first)},
+        context={
+            "card": str(card),
+            "names": names,
+            "is_test": first.is_test,
+            "url": refill_links.of_subscription(waiting[0])["card"],
+        },
         locale=card.customer.locale,
     )
 
@@ -166,6 +171,7 @@ def _about_subscription(
             "what": what,
             "is_test": order.is_test,
             "url": links.order_url(order),
+            "pages": refill_links.of_subscription(subscription),
         },
         locale=subscription.customer.locale,
     )
@@ -205,6 +211,7 @@ def _about(refill: Refill, holds: Holds | None = None) -> dict[str, Any]:
         "address": addresses.lines(refill.shipping_address, locale=refill.customer.locale),
         "is_test": order.is_test if order else False,
         "url": links.order_url(order) if order else "",
+        "pages": refill_links.of_refill(refill),
     }
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from django.db import models
 
 from catalog.models import Lot, Product, Variant
-from orders.emails import books, order_mails, parcels, refill_notices, refills, staff_mails
+from orders.emails import books, order_mails, parcels, refill_access, refill_notices, refills, staff_mails
 from orders.models import (
     Customer,
     Dispute,
@@ -238,6 +238,7 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "price_rise": lambda: refill_notices.price_rise(_rise()),
     "recall": _recall,
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
+    "refill_links": lambda: refill_access.fresh_link([subscription()], at=AT),
     "refill_not_sold": lambda: refill_notices.not_sold(
         subscription(), ["Magnesium Bath Flakes, Unscented, 2.5 kg pouch"], at=AT
     ),

@@ -302,6 +302,11 @@ class RefillItem(models.Model):
     def __str__(self) -> str:
         return f"{self.quantity} × {self.variant_id}"
 
+    @property
+    def amount(self) -> int:
+        """What it comes to before discounts and delivery, in minor units."""
+        return self.quantity * self.unit_price
+
 
 class Deployment(models.Model):
     """The deployment that this database belongs to. A dump restored elsewhere carries the old name, and

@@ -4,6 +4,7 @@ Once a refill is claimed its contents stand: an edit is refused with `applies_fr
 refused only while a charge is on its way, and after it nothing is charged.
 """
 
+from copy import copy
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
@@ -232,6 +233,15 @@ def lengthen(subscription: Subscription, *, at: datetime, ip_address: str | None
     """
     unit, count = schedule.longer(subscription.interval_unit, subscription.interval_count)
     return reschedule(subscription, unit=unit, count=count, at=at, ip_address=ip_address)
+
+
+def longer_from(subscription: Subscription, cycle: BillingCycle, *, at: datetime) -> tuple[str, int, date]:
+    """Return what `lengthen` would make of it: the interval, and the next day. Writes nothing."""
+    unit, count = schedule.longer(subscription.interval_unit, subscription.interval_count)
+    last = _last_due(Held(subscription, cycle, None))
+    then = copy(subscription)
+    then.interval_unit, then.interval_count = unit, count
+    return unit, count, schedule.due_on(_new_anchor(then, last, at=at), unit, count, 1)
 
 
 @transaction.atomic(durable=True)

@@ -50,7 +50,8 @@ def hold(subscription: Subscription) -> Held:
     if cycle.refill_id is not None:
         refill = Refill.objects.select_for_update().get(pk=cycle.refill_id)
         cycle.refill = refill
-    tags.check(subscription.seen_tag, tags.of_subscription(mine, cycle))
+    if subscription.seen_tag:
+        tags.check(subscription.seen_tag, tags.of_subscription(mine, cycle))
     mine.acted_by = subscription.acted_by
     return Held(mine, cycle, refill)
 

@@ -25,6 +25,7 @@ from orders.models import (
     Shipment,
     StripeRefund,
     Subscription,
+    SubscriptionEvent,
     Withdrawal,
 )
 from shop.accounts import registration
@@ -58,6 +59,7 @@ def export(user: User, *, at: datetime) -> dict[str, Any]:
         "customers": _rows(customers),
         "cards": _rows(SavedCard.objects.filter(customer__in=customers)),
         "subscriptions": _rows(Subscription.objects.filter(customer__in=customers)),
+        "subscription_history": _rows(SubscriptionEvent.objects.filter(subscription__customer__in=customers)),
         "refills": _rows(Refill.objects.filter(customer__in=customers)),
         "consents": _rows(Consent.objects.filter(Q(order__in=orders) | Q(customer__in=customers))),
         "withdrawals": _rows(Withdrawal.objects.filter(Q(order__in=orders) | _any_case("email", emails))),

@@ -230,6 +230,8 @@ CARRIERS = {
 TAX_SERVICE = "orders.taxes.RateRows"
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 SIGNED_LINK_MAX_AGE = timedelta(days=180)
+# Links in mails about refills change what is charged: they age sooner, and a fresh one is a mail away.
+REFILL_LINK_MAX_AGE = timedelta(days=60)
 CLOCK_CAN_MOVE = False
 
 # --- API ----------------------------------------------------------------------------------------------------

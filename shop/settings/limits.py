@@ -33,6 +33,9 @@ LIMITS = {
     "codes_per_ip": (30, 3600),
     "codes_per_cart": (15, 3600),
     "export_per_account": (20, 3600),
+    "refill_link_per_ip": (20, 3600),
+    "refill_link_per_email": (5, 3600),
+    "refill_changes_per_holder": (60, 3600),
 }
 # How long what nobody needs is kept: see shop.privacy.retention. What has rules of its own (requests for
 # stock, idempotency keys) forgets by itself.

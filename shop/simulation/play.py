@@ -65,8 +65,10 @@ class Play:
         self._stand(BEGINS_AT)
         catalog.sample_data.load(at=BEGINS_AT)
         orders.sample_data.load(at=BEGINS_AT)
-        found = Variant.objects.sellable().filter(is_subscribable=True).select_related("product")
-        goods = chance("goods", seed).sample(list(found.order_by("sku")), KINDS_OF_GOODS)
+        found = Variant.objects.sellable().filter(is_subscribable=True).exclude(product__kind="bundle")
+        goods = chance("goods", seed).sample(
+            list(found.select_related("product").order_by("sku")), KINDS_OF_GOODS
+        )
         # Each has a chance of its own: another wish of a customer does not change the weather.
         self.customers = Customers(desk, chance("customers", seed), goods, subscriptions)
         self.staff = Staff(chance("staff", seed), goods)

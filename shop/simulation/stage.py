@@ -28,8 +28,10 @@ from shop.simulation.stripe_desk import PUBLISHABLE_KEY, SECRET_KEY, Desk
 
 # devstripe needs no mercy: only the order of the requests matters here, not their pace.
 REQUESTS_PER_S = 5000
-# A lost answer is lost at once; the library's own repeats would only take time.
-TIMEOUTS_S = (1.0, 3.0)
+# A lost answer is lost at once, without waiting for it. Whatever else is slow is the machine, and a busy
+# machine must not change what is played. The library's own repeats would only take time.
+PATIENCE_S = 30.0
+TIMEOUTS_S = (PATIENCE_S, PATIENCE_S)
 # What the broker's library keeps of one queue; it puts our prefix before each.
 BROKER_KEYS = ("celery", "_kombu.binding.celery", "unacked", "unacked_index", "unacked_mutex")
 
@@ -134,8 +136,11 @@ def _settings(url: str) -> override_settings:
         STRIPE_PUBLISHABLE_KEY=PUBLISHABLE_KEY,
         STRIPE_WEBHOOK_SECRETS=["whsec_simulation"],
         STRIPE_BACKGROUND_RATE_PER_S=REQUESTS_PER_S,
+        STRIPE_TILL_TIMEOUTS_S=TIMEOUTS_S,
+        STRIPE_TILL_DEADLINE_S=PATIENCE_S,
         STRIPE_BACKGROUND_TIMEOUTS_S=TIMEOUTS_S,
         STRIPE_BACKGROUND_RETRIES=0,
+        REDIS_SOCKET_TIMEOUT_S=PATIENCE_S,
         RATE_LIMIT_SCALE=1e6,
         EMAIL_BACKEND="shop.simulation.mailbox.Backend",
         ALLOWED_HOSTS=["*"],
@@ -150,7 +155,12 @@ def _wake_ups_of_its_own() -> Iterator[None]:
     app.loader.import_default_modules()
     before = app.conf.broker_transport_options
     prefix = f"simulation-{os.getpid()}:"
-    app.conf.broker_transport_options = {**before, "global_keyprefix": prefix}
+    app.conf.broker_transport_options = {
+        **before,
+        "global_keyprefix": prefix,
+        "socket_connect_timeout": PATIENCE_S,
+        "socket_timeout": PATIENCE_S,
+    }
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     """Answer an address that leads nowhere, or a signed link that is not valid (any more)."""
     if request.path_info.startswith(FOR_PROGRAMS):
         return api_errors.not_found(request, exception)
-    is_link = request.path_info.startswith(("/o/", "/pay/"))
+    is_link = request.path_info.startswith(("/o/", "/pay/", "/r/"))
     return render(request, "storefront/not_found.html", {"is_link": is_link}, status=404)
 
 

@@ -26,6 +26,7 @@ PRIVATE_PATHS = (
     "/o/",
     "/pay/",
     "/r/",
+    "/refills",
     "/search",
 )
 SECURITY_TXT_HOLDS_FOR = timedelta(days=180)

@@ -18,6 +18,7 @@ from shop.storefront import (
 )
 from shop.storefront.account.urls import urlpatterns as account_urls
 from shop.storefront.articles import article_urls
+from shop.storefront.refills.urls import urlpatterns as refill_urls
 
 urlpatterns = [
     path("", products.product_list, name="product-list"),
@@ -45,6 +46,7 @@ urlpatterns = [
     path("articles/feed.atom", crawlers.atom, name="article-feed"),
     *article_urls,
     *account_urls,
+    *refill_urls,
     path("mails", mails.show, name="mails"),
     path("terms", fixed.terms, name="terms"),
     path("favicon.ico", fixed.favicon, name="favicon"),

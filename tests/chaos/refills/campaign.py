@@ -17,6 +17,8 @@ from tests.chaos.refills.drill import WAITING_MAILS, Drill
 
 LOOK_EVERY_S = 0.03
 WAVE_PATIENCE_S = 90.0
+# The last one ends when few refills are left, and not before.
+LAST_PATIENCE_S = 600.0
 SETTLED_WITHIN_S = 60.0
 # Due refills that no worker has brought to their end.
 OPEN = """
@@ -76,7 +78,8 @@ class Campaign(Drill):
     def _under_fire(self, wave: plan.Wave, due_by: datetime, *, leave: int) -> None:
         began, looked_at, waits = time.monotonic(), 0.0, self.refills
         blows, guilty = deque(wave.blows), deque(wave.victims)
-        while time.monotonic() < began + WAVE_PATIENCE_S and (waits > leave or blows):
+        patience = LAST_PATIENCE_S if leave else WAVE_PATIENCE_S
+        while time.monotonic() < began + patience and (waits > leave or blows):
             self._revive()
             for held in self._held():
                 self._kill_for(held, guilty.popleft() if guilty else "child")

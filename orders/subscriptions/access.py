@@ -1,0 +1,45 @@
+"""A fresh link to somebody's refills, by mail: to the address that we have, never to one that is typed."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from orders import refill_links
+from orders.emails import refill_access as letters
+from orders.models import Customer, Refill, Subscription
+from orders.refill_links import Claim
+from shop.mail import outbox
+
+
+def customer_of(claim: Claim) -> int | None:
+    """Return whose refills a link is about."""
+    found = Refill if claim.reference.startswith("R-") else Subscription
+    return found.objects.filter(reference=claim.reference).values_list("customer_id", flat=True).first()
+
+
+def send_to(email: str, *, at: datetime) -> None:
+    """Mail fresh links to whoever has refills under this address; nothing happens for any other."""
+    _send(Customer.objects.filter(email__iexact=email), at=at)
+
+
+def send_for(expired: str, *, at: datetime) -> None:
+    """Mail a fresh link to whom an expired one was sent; nothing happens for a forged one."""
+    try:
+        customer_id = customer_of(refill_links.read_expired(expired))
+    except refill_links.LinkInvalid:
+        return
+    _send(Customer.objects.filter(pk__in=[customer_id]), at=at)
+
+
+@transaction.atomic(durable=True)
+def _send(customers: QuerySet[Customer], *, at: datetime) -> None:
+    rows = Subscription.objects.filter(customer__in=customers).select_related(
+        "customer", "variant__product", "started_by__order"
+    )
+    by_customer: dict[int, list[Subscription]] = defaultdict(list)
+    for row in rows.order_by("-pk")[:100]:
+        by_customer[row.customer_id].append(row)
+    for mine in by_customer.values():
+        outbox.enqueue(letters.fresh_link(mine, at=at), to=mine[0].customer.email, at=at)
