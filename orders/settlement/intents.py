@@ -50,6 +50,9 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
     if intent.status == "canceled" and payment.stripe_payment_intent_id != intent.id:
         # An intent that was given up for another one (see payments.open_intent): it can move nothing.
         return payment.order
+    if payment.succeeded_at is not None and not _mismatch(intent, payment.order, payment):
+        # Success is for good: several events bring the same news, and nobody is locked for them.
+        return payment.order
     with transaction.atomic(durable=True):
         # Refill rows are locked before the order: see the locking order in the README.
         refill = billing.lock_for(payment.order)
@@ -70,13 +73,13 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
         payments.record(payment, intent, at=at)
         attempts.resolve(payment, intent, at=at)
         if first_success:
-            _succeeded(order, payment, intent, at=at)
+            _succeeded(order, payment, intent, refill, at=at)
         elif intent.status == "processing":
             _processing(order, at=at)
         elif intent.status == "canceled":
             _cancelled(order, at=at)
         elif intent.status == "requires_payment_method" and (intent.error_code or intent.decline_code):
-            _declined(order, intent, at=at)
+            _declined(order, intent, refill, at=at)
         if intent.status != before:
             _tell(order, intent, at=at)
     if refill is not None:
@@ -151,7 +154,9 @@ def _stop(order: Order, reason: str, *, at: datetime) -> None:
     outbox.alert_staff(emails.staff_review(order, reason), at=at)
 
 
-def _succeeded(order: Order, payment: Payment, intent: Intent, *, at: datetime) -> None:
+def _succeeded(
+    order: Order, payment: Payment, intent: Intent, refill: Refill | None, *, at: datetime
+) -> None:
     lifecycle.mark_paid(order, at=at)
     amount = format_money(payment.amount_received, payment.currency)
     lifecycle.note(order, "paid", f"{amount} received.", at=at, intent=intent.id, charge=intent.charge_id)
@@ -161,7 +166,6 @@ def _succeeded(order: Order, payment: Payment, intent: Intent, *, at: datetime) 
     if order.status != Order.Status.PLACED:
         lifecycle.confirm(order, at=at)
     _invoice(order, at=at)
-    refill = billing.lock_for(order)
     if refill is not None:
         billing.apply_paid(refill, at=at)
         return
@@ -245,7 +249,7 @@ def _cancelled(order: Order, *, at: datetime) -> None:
         inventory.release(order.stock_reference, at=at)
 
 
-def _declined(order: Order, intent: Intent, *, at: datetime) -> None:
+def _declined(order: Order, intent: Intent, refill: Refill | None, *, at: datetime) -> None:
     lifecycle.mark_unpaid(order)
     code = intent.decline_code or intent.error_code
     told = order.events.filter(kind="declined", data__charge=intent.charge_id).exists()
@@ -253,7 +257,6 @@ def _declined(order: Order, intent: Intent, *, at: datetime) -> None:
         return
     lifecycle.note(order, "declined", f"Card declined: {code}.", at=at, code=code, charge=intent.charge_id)
     card_testing.note_decline(order, at=at)
-    refill = billing.lock_for(order)
     if refill is not None:
         dunning.apply_declined(refill, code=intent.error_code, decline_code=intent.decline_code, at=at)
     elif order.status == Order.Status.PENDING:

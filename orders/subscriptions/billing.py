@@ -160,6 +160,8 @@ def _charge(order: Order, card: SavedCard, *, at: datetime) -> Intent | None:
     except payments.PaymentRefused:
         _count_refusals(claim.refill_id, at=at)
         return None
+    if intent.status == "succeeded":
+        return intent
     _count_refusals(claim.refill_id, at=at)
     _ask_about_card(order, card, at=at)
     if intent.status == "canceled":
