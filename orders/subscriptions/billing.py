@@ -191,6 +191,8 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
     """
     if refill.status == Status.PAID or refill.order is None:
         return
+    if refill.status not in Refill.OPEN:
+        membership.remember_payment(refill, at=at)
     advance(
         refill,
         field="status",

@@ -1,0 +1,48 @@
+"""What comes after the end of a refill: money that is late, a reminder that waits, a skip that is taken back."""
+
+import pytest
+
+from orders.models import Order, Refill, Subscription
+from orders.subscriptions import changes
+from tests.factories.catalog import make_oil, make_variant
+from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
+from tests.stripe_side import StripeSide
+
+pytestmark = pytest.mark.django_db
+
+
+def declined_pair(charged: Routine) -> tuple[Subscription, Subscription, Refill]:
+    """Return two subscriptions whose one parcel was declined, and that parcel."""
+    one, two = charged.begin(
+        (make_variant(stock=20), 1, "week", 4), (make_oil(), 1, "week", 4), card="chargeCustomerFail"
+    )
+    due_at = cycle_of(one).due_at
+    charged.turn(due_at - days(5))
+    charged.turn(due_at)
+    refill = Refill.objects.select_related("order__payment").get()
+    assert refill.status == "dunning"
+    return one, two, refill
+
+
+def test_what_was_paid_with_a_parcel_that_had_ended_is_not_charged_again(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    one, two, refill = declined_pair(charged)
+    at = refill.due_at
+    assert refill.order is not None
+    secret = stripe_side.intent(refill.order.payment.stripe_payment_intent_id or "")["client_secret"]
+    changes.skip(one, at=at + days(0.1))
+    stripe_side.pay(secret)
+    charged.observe(refill.order, at + days(0.1))
+    good = charged.saved(two.customer, "visa")
+    changes.change_card(two, payment_method_id=good.stripe_payment_method_id, at=at + days(0.2))
+
+    for day in range(1, 15):
+        charged.turn(at + days(day))
+
+    refill.refresh_from_db()
+    two.refresh_from_db()
+    assert refill.status == "paid"
+    assert Order.objects.filter(origin="refill", payment__succeeded_at__isnull=False).count() == 1
+    assert not mails("refill_paid")[1:]
+    assert cycle_of(two).due_on == refill.due_at.date() + days(28)
