@@ -3,7 +3,9 @@
 import pytest
 
 from orders.models import Order, Refill, Subscription
-from orders.subscriptions import changes
+from orders.subscriptions import changes, planning
+from shop.accounts.models import User
+from shop.mail import delivery, outbox
 from tests.factories.catalog import make_oil, make_variant
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
 from tests.stripe_side import StripeSide
@@ -46,3 +48,42 @@ def test_what_was_paid_with_a_parcel_that_had_ended_is_not_charged_again(
     assert Order.objects.filter(origin="refill", payment__succeeded_at__isnull=False).count() == 1
     assert not mails("refill_paid")[1:]
     assert cycle_of(two).due_on == refill.due_at.date() + days(28)
+
+
+def test_a_reminder_that_waits_is_not_sent_once_its_refill_has_ended(routine: Routine) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    at = cycle_of(subscription).due_at - days(5)
+    planning.plan(at=at)
+    changes.cancel(subscription, reason="Enough.", at=at)
+
+    delivery.deliver_due(at=at)
+
+    (reminder,) = mails("refill_upcoming")
+    assert (reminder.status, reminder.sent_at) == ("suppressed", None)
+    assert [mail.status for mail in mails("subscription_cancelled")] == ["sent"]
+
+
+def test_a_reminder_that_was_told_anew_before_it_went_is_sent_once(routine: Routine) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    at = cycle_of(subscription).due_at - days(5)
+    planning.plan(at=at)
+    changes.change_quantity(subscription, quantity=2, at=at)
+
+    delivery.deliver_due(at=at)
+
+    first, second = mails("refill_upcoming")
+    assert (first.status, second.status) == ("suppressed", "sent")
+    assert Refill.objects.get().notice == second
+
+
+def test_a_copy_of_a_reminder_goes_out_whatever_became_of_the_refill(routine: Routine) -> None:
+    staff = User.objects.create_superuser("manager@shop.example", "secret-words-9")
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    at = cycle_of(subscription).due_at - days(5)
+    refill = routine.remind(at)
+    changes.cancel(subscription, reason="Enough.", at=at)
+    assert refill.notice is not None
+
+    copy = outbox.send_copy(refill.notice, actor=staff, at=at)
+
+    assert delivery.deliver(copy.pk, at=at) is True
