@@ -80,6 +80,7 @@ def unskip(subscription: Subscription, *, at: datetime) -> Subscription:
         raise NothingToTakeBack("You have chosen another day since. Choose the day that you want instead.")
     holding.take_out(held, at=at)
     held.cycle.delete()
+    membership.let_go(before)
     cycles.reopen(before)
     return holding.tell(held, f"The refill of {holding.in_words(before.due_on)} comes after all.", at=at)
 

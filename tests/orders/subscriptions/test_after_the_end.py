@@ -2,8 +2,9 @@
 
 import pytest
 
+from orders import checkout
 from orders.models import Order, Refill, Subscription
-from orders.subscriptions import changes, planning
+from orders.subscriptions import changes, planning, sending
 from shop.accounts.models import User
 from shop.mail import delivery, outbox
 from tests.factories.catalog import make_oil, make_variant
@@ -87,3 +88,23 @@ def test_a_copy_of_a_reminder_goes_out_whatever_became_of_the_refill(routine: Ro
     copy = outbox.send_copy(refill.notice, actor=staff, at=at)
 
     assert delivery.deliver(copy.pk, at=at) is True
+
+
+def test_a_skip_of_an_ordered_parcel_can_be_taken_back(charged: Routine) -> None:
+    (subscription,) = charged.begin((make_variant(stock=20), 1, "week", 4), card="chargeCustomerFail")
+    due_at = cycle_of(subscription).due_at
+    at = charged.at + days(15)
+    total = sending.preview(subscription, at=at).total
+    sending.send_now(subscription, expected_total=total, at=at)
+    charged.turn(at)
+    order = Refill.objects.get().order
+    assert order is not None
+    checkout.cancel(order, reason="Stop.", actor=None, at=at)
+    charged.turn(at + days(1))
+    assert Refill.objects.get().status == "skipped"
+
+    changes.unskip(subscription, at=at + days(2))
+    charged.turn(due_at - days(5))
+
+    assert cycle_of(subscription).due_at == due_at
+    assert list(Refill.objects.order_by("pk").values_list("status", flat=True)) == ["skipped", "planned"]
