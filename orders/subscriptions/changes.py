@@ -6,6 +6,7 @@ refused only while a charge is on its way, and after it nothing is charged.
 
 from copy import copy
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
@@ -22,6 +23,7 @@ from orders.subscriptions import (
     holding,
     membership,
     schedule,
+    sweeps,
 )
 from orders.subscriptions.holding import Held
 from shop.exceptions import Conflict, InvalidInput, NotFound
@@ -132,9 +134,7 @@ def resume_due(*, at: datetime, limit: int = 200) -> int:
         for row in resting.order_by("paused_until", "pk")[:limit]
         if row.paused_until and row.paused_until <= schedule.local_day(at, row.timezone)
     ]
-    for row in due:
-        resume(row, on_its_day=True, at=at)
-    return len(due)
+    return sweeps.each(due, partial(_resume_on_its_day, at=at))
 
 
 @transaction.atomic(durable=True)
@@ -287,6 +287,11 @@ def change_address(subscription: Subscription, *, address: dict[str, str], at: d
     holding.take_out(held, at=at)
     what = f"From the next refill on we send to {', '.join(addresses.lines(cleaned))}."
     return holding.tell(held, what, noted="From the next refill on it goes to another address.", at=at)
+
+
+def _resume_on_its_day(row: Subscription, *, at: datetime) -> int:
+    resume(row, on_its_day=True, at=at)
+    return 1
 
 
 def _give_card(held: Held, card: SavedCard, *, at: datetime) -> None:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import OperationalError, transaction
@@ -23,6 +24,7 @@ from orders.subscriptions import (
     notices,
     parcels,
     quoting,
+    sweeps,
     waiting,
 )
 from shop.mail.models import OutboxMessage
@@ -99,7 +101,7 @@ def postpone_unannounced(*, at: datetime, limit: int = 200) -> int:
     first = due.order_by("next_attempt_at", "pk").values("pk")[:LOOKED_AT]
     found = Refill.objects.filter(late, pk__in=first).order_by("next_attempt_at", "pk")
     ids = list(found.values_list("pk", flat=True)[:limit])
-    return sum(_postpone(refill_id, at=at) for refill_id in ids)
+    return sweeps.each(ids, partial(_postpone, at=at))
 
 
 def _tell_anew(refill: Refill, *, at: datetime) -> int:

@@ -6,6 +6,7 @@ Source: California's Automatic Renewal Law (notice of a rise 7 to 30 days ahead)
 import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.db import transaction
 from catalog.models import Variant
 from orders.emails import refill_notices as letters
 from orders.models import PriceRise, Subscription
-from orders.subscriptions import cycles, diary, holding
+from orders.subscriptions import cycles, diary, holding, sweeps
 from shop.exceptions import InvalidInput
 from shop.mail import outbox
 from shop.money import format_money
@@ -108,7 +109,7 @@ def tell(*, at: datetime, limit: int = 200) -> int:
     """Write the notices of rises that have none; return how many."""
     untold = PriceRise.objects.filter(status=Status.ANNOUNCED, notice__isnull=True)
     ids = list(untold.order_by("pk").values_list("pk", flat=True)[:limit])
-    return sum(_in_its_turn(rise_id, _tell, at=at) for rise_id in ids)
+    return sweeps.each(ids, partial(_in_its_turn, step=_tell, at=at))
 
 
 def apply_due(*, at: datetime, limit: int = 200) -> int:
@@ -118,7 +119,7 @@ def apply_due(*, at: datetime, limit: int = 200) -> int:
     """
     due = PriceRise.objects.filter(status=Status.ANNOUNCED, applies_at__lte=at, notice__sent_at__isnull=False)
     ids = list(due.order_by("applies_at", "pk").values_list("pk", flat=True)[:limit])
-    return sum(_in_its_turn(rise_id, _apply, at=at) for rise_id in ids)
+    return sweeps.each(ids, partial(_in_its_turn, step=_apply, at=at))
 
 
 @transaction.atomic(durable=True)

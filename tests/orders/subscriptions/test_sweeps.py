@@ -127,3 +127,40 @@ def test_a_refill_order_cancelled_under_way_is_not_charged(
     assert confirms(order) == 0
     assert stripe_side.charges_of(order.reference) == []
     assert refill.status in {"skipped", "failed"}
+
+
+def test_one_refill_that_cannot_be_announced_again_does_not_stop_the_others(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    (broken,) = charged.begin((make_variant(sku="AAA", stock=20), 1, "week", 4))
+    (sound,) = charged.begin((make_variant(sku="BBB", stock=20), 1, "week", 4))
+    due_at = cycle_of(broken).due_at
+    charged.turn(due_at - days(4))
+    refill = Refill.objects.get(customer=broken.customer)
+    refill.shipping_address, refill.notice = {}, None
+    refill.save(update_fields=["shipping_address", "notice"])
+
+    for hour in (0.1, 0.2):
+        charged.turn(due_at + days(hour))
+
+    refill.refresh_from_db()
+    assert (refill.status, refill.order) == ("planned", None)
+    paid = Refill.objects.get(customer=sound.customer, status="paid")
+    assert len(stripe_side.charges_of(_order_of(paid).reference)) == 1
+
+
+def test_one_subscription_that_cannot_be_resumed_does_not_keep_others_from_being_resumed(
+    routine: Routine,
+) -> None:
+    (broken,) = routine.begin((make_variant(sku="AAA"), 1, "week", 4))
+    (sound,) = routine.begin((make_variant(sku="BBB"), 1, "week", 4))
+    until = routine.at.date() + days(9)
+    for row in (broken, sound):
+        changes.pause(row, until=until, at=routine.at)
+    broken.cycles.all().delete()
+
+    changes.resume_due(at=routine.at + days(10))
+
+    sound.refresh_from_db()
+    broken.refresh_from_db()
+    assert (broken.status, sound.status) == ("paused", "active")
