@@ -7,6 +7,7 @@ import pytest
 from orders import checkout, payments, reconciler
 from orders.models import Order, Refill
 from orders.subscriptions import billing, changes
+from shop.mail import suppression
 from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days
 from tests.outages import answer_lost
@@ -164,3 +165,23 @@ def test_one_subscription_that_cannot_be_resumed_does_not_keep_others_from_being
     sound.refresh_from_db()
     broken.refresh_from_db()
     assert (broken.status, sound.status) == ("paused", "active")
+
+
+def test_a_parcel_that_waits_for_stock_and_for_a_notice_that_never_goes_rests(routine: Routine) -> None:
+    variant = make_variant(stock=20)
+    (subscription,) = routine.begin((variant, 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    refill = routine.remind(due_at - days(5))
+    Refill.objects.update(status="backordered", next_attempt_at=due_at, short_since=due_at)
+    changes.change_quantity(subscription, quantity=2, at=due_at)
+    refill.refresh_from_db()
+    assert refill.notices == 2
+    suppression.suppress(subscription.customer.email, cause="bounced", reason="No such box.", at=due_at)
+
+    for day in range(1, 6):
+        routine.turn(due_at + days(day))
+
+    subscription.refresh_from_db()
+    refill.refresh_from_db()
+    assert (subscription.status, refill.status) == ("paused", "skipped")
+    assert "Reminders cannot be delivered" in subscription.status_reason
