@@ -196,6 +196,44 @@ def test_a_worker_that_wakes_after_its_refill_was_skipped_charges_nothing(
     assert charges(refill_id, stripe_side) == 0
 
 
+def test_a_cancellation_does_not_pass_by_a_worker_that_is_about_to_ask(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refill_id, at = claimed(charged)
+    subscription = Refill.objects.get().cycles.get().subscription
+    late = at + billing.CLAIM_HOLDS_FOR
+
+    bill = stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True)
+    with bill as worker:
+        with pytest.raises(changes.ChargeInProgress):
+            changes.cancel(subscription, reason="Stop.", at=late)
+        worker.wake()
+    changes.cancel(subscription, reason="Stop.", at=late)
+
+    subscription.refresh_from_db()
+    assert subscription.status == "cancelled"
+    assert Refill.objects.get(pk=refill_id).status == "paid"
+    assert charges(refill_id, stripe_side) == 1, "before it was cancelled"
+
+
+def test_without_a_look_at_the_order_a_cancelled_refill_would_be_charged(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: the same race, with a cancellation that does not ask for the order's lock."""
+    refill_id, at = claimed(charged)
+    subscription = Refill.objects.get().cycles.get().subscription
+    monkeypatch.setattr(changes, "_is_being_charged", billing.in_flight)
+
+    bill = stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True)
+    with bill as worker:
+        changes.cancel(subscription, reason="Stop.", at=at + billing.CLAIM_HOLDS_FOR)
+        worker.wake()
+
+    subscription.refresh_from_db()
+    assert subscription.status == "cancelled"
+    assert charges(refill_id, stripe_side) == 1, "after it was cancelled"
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_a_worker_that_wakes_in_the_middle_of_its_call_charges_once(
     charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch, after: bool
