@@ -214,7 +214,7 @@ def _carry_out(row_id: int, *, at: datetime) -> None:
     _close(row, outcome, words, at=at)
 
 
-def _change(row: BulkChangeRow, *, at: datetime) -> tuple[Outcome, str]:
+def _change(row: BulkChangeRow, *, at: datetime) -> tuple[str, str]:
     """Look at a subscription once more, and change it if that still is to be done; say what came of it."""
     found = bulk_verdicts.judge(row.change.kind, row.change.wanted, at=at, is_repeat=True)(row)
     if not found.will:

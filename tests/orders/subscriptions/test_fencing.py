@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import connection
 from django.test import override_settings
 
 from orders import attempts, payments, stripe_gateway
-from orders.models import Order, PaymentAttempt, Refill
+from orders.models import Order, PaymentAttempt, Refill, SavedCard
 from orders.subscriptions import billing, changes
 from orders.subscriptions.fencing import Claim
 from shop import alive
@@ -269,6 +270,51 @@ def test_a_silent_stripe_is_asked_less_and_less_often(charged: Routine) -> None:
 
     assert waits == [15, 30, 60, 120, 240, 360]
     assert PaymentAttempt.objects.filter(payment__order=order_of(refill_id)).count() == 1
+
+
+@pytest.mark.parametrize("answer", ["the bank takes its time", "there is no such payment"])
+def test_what_stripe_cannot_finish_now_is_not_asked_at_every_tick(
+    charged: Routine, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    refill_id, at = claimed(charged)
+
+    def charge(order: Order, card: SavedCard, **how: Any) -> Any:
+        intent = payments.open_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
+        if answer == "there is no such payment":
+            raise payments.PaymentRefused("No such payment_intent.")
+        return replace(intent, status="processing")
+
+    monkeypatch.setattr(payments, "charge_saved_card", charge)
+    waits = []
+    for _ in range(3):
+        billing.bill(refill_id, at=at)
+        refill = Refill.objects.get()
+        assert refill.status == "charging"
+        waits.append((refill.next_attempt_at or at) - at)
+        at = at + waits[-1]
+        assert billing.reclaim(at=at - timedelta(seconds=1)) == []
+        assert billing.reclaim(at=at) == [refill_id]
+
+    assert waits == [timedelta(seconds=15), timedelta(seconds=30), timedelta(seconds=60)]
+
+
+def test_a_cancellation_waits_while_the_bank_takes_its_time(
+    charged: Routine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refill_id, at = claimed(charged)
+    subscription = Refill.objects.get().cycles.get().subscription
+
+    def charge(order: Order, card: SavedCard, **how: Any) -> Any:
+        intent = payments.open_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
+        return replace(intent, status="processing")
+
+    monkeypatch.setattr(payments, "charge_saved_card", charge)
+    charged.bill(refill_id, at)
+
+    with pytest.raises(changes.ChargeInProgress):
+        changes.cancel(subscription, reason="Stop.", at=at + days(1))
+    subscription.refresh_from_db()
+    assert subscription.status == "active"
 
 
 def test_a_card_asked_while_its_owner_paid_is_no_decline(
