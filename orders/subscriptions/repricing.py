@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from catalog.models import Variant
 from orders.emails import refill_notices as letters
@@ -17,6 +18,7 @@ from orders.models import PriceRise, Subscription
 from orders.subscriptions import cycles, diary, holding, sweeps
 from shop.exceptions import InvalidInput
 from shop.mail import outbox
+from shop.mail.models import OutboxMessage
 from shop.money import format_money
 
 logger = logging.getLogger(__name__)
@@ -110,6 +112,14 @@ def tell(*, at: datetime, limit: int = 200) -> int:
     untold = PriceRise.objects.filter(status=Status.ANNOUNCED, notice__isnull=True)
     ids = list(untold.order_by("pk").values_list("pk", flat=True)[:limit])
     return sweeps.each(ids, partial(_in_its_turn, step=_tell, at=at))
+
+
+def is_still_true(message: OutboxMessage, *, at: datetime) -> bool:
+    """Return whether the notice of a rise may go out: not once that was taken back, or what it is about was
+    cancelled. A copy may.
+    """
+    is_over = Q(status=Status.WITHDRAWN) | Q(subscription__status=Subscription.Status.CANCELLED)
+    return not PriceRise.objects.filter(is_over, notice=message).exists()
 
 
 def apply_due(*, at: datetime, limit: int = 200) -> int:

@@ -26,6 +26,7 @@ STAFF_ALERT_EMAILS = env.list("STAFF_ALERT_EMAILS", ["staff@shop.example"])
 # sent; what answers False is put aside.
 MAIL_LAST_LOOKS = {
     "back_in_stock": "catalog.back_in_stock.is_still_true",
+    "price_rise": "orders.subscriptions.repricing.is_still_true",
     "refill_upcoming": "orders.subscriptions.notices.is_still_true",
 }
 
