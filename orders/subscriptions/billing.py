@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 
 from catalog import inventory
 from orders import attempts, lifecycle, payments, placement, redemptions, stripe_gateway
@@ -159,6 +160,7 @@ def _charge(order: Order, card: SavedCard, *, at: datetime) -> Intent | None:
         return None
     except payments.PaymentRefused:
         _count_refusals(claim.refill_id, at=at)
+        claim.rest(at=at)
         return None
     if intent.status == "succeeded":
         return intent
@@ -166,18 +168,21 @@ def _charge(order: Order, card: SavedCard, *, at: datetime) -> Intent | None:
     _ask_about_card(order, card, at=at)
     if intent.status == "canceled":
         _give_up(claim.refill_id, at=at)
+    elif intent.status == "processing":
+        claim.rest(at=at)
     return intent
 
 
 def in_flight(refill: Refill, *, at: datetime) -> bool:
-    """Return whether a charge of a locked refill is on its way: at a worker, or unanswered by Stripe."""
+    """Return whether a charge of a locked refill is on its way: at a worker, unanswered, or at a bank."""
     if refill.status not in {Status.CLAIMED, Status.CHARGING}:
         return False
     fresh = refill.claimed_at is not None and refill.claimed_at > at - CLAIM_HOLDS_FOR
     if fresh and refill.status == Status.CHARGING:
         return True
-    unresolved = Payment.objects.filter(order=refill.order, attempts__outcome__in=attempts.UNRESOLVED)
-    return unresolved.exists()
+    payment = Payment.objects.filter(order=refill.order)
+    on_its_way = Q(attempts__outcome__in=attempts.UNRESOLVED) | Q(intent_status="processing")
+    return payment.filter(on_its_way).exists()
 
 
 def lock_for(order: Order) -> Refill | None:
@@ -193,14 +198,10 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
     """
     if refill.status == Status.PAID or refill.order is None:
         return
-    advance(
-        refill,
-        field="status",
-        table=Refill.STATUS_STEPS,
-        target=Status.PAID,
-        paid_at=at,
-        next_attempt_at=None,
-    )
+    if refill.status not in Refill.OPEN:
+        membership.remember_payment(refill, at=at)
+    paid = {"paid_at": at, "next_attempt_at": None}
+    advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PAID, **paid)
     for cycle in refill.cycles.select_related("subscription"):
         _pay_cycle(cycle, at=at)
     membership.finish_extras(refill, at=at)

@@ -195,26 +195,35 @@ def _take(*, at: datetime, limit: int) -> list[int]:
 def _carry_out(row_id: int, *, at: datetime) -> None:
     """Change one subscription, and write down what came of it."""
     row = _rows(BulkChangeRow.objects.select_related("change__asked_by")).get(pk=row_id)
-    judge = bulk_verdicts.judge(row.change.kind, row.change.wanted, at=at, is_repeat=True)
-    found = judge(row)
-    if not found.will:
-        outcome = Outcome.DONE if found.is_so else Outcome.LEFT_OUT
-        _close(row, outcome, found.words, at=at)
+    if row.outcome != Outcome.WILL:
+        # Stopped since it was taken.
         return
-    subscription: Any = row.subscription
-    subscription.acted_by = row.change.asked_by
-    subscription.seen_tag = tags.of_subscription(subscription, subscription.open_cycles[0])
     try:
-        _VERBS[row.change.kind](subscription, row, at)
+        outcome, words = _change(row, at=at)
     except (Stale, OperationalError) as error:
         # Changed by somebody else in this moment, or their lock was not let go: looked at again.
         logger.info("%s waits for its next turn: %s", row, error)
         BulkChangeRow.objects.filter(pk=row.pk, outcome=Outcome.WILL).update(taken_at=None)
         return
     except ShopError as refusal:
-        _close(row, Outcome.REFUSED, refusal.detail, at=at)
-        return
-    _close(row, Outcome.DONE, row.words, at=at)
+        outcome, words = Outcome.REFUSED, refusal.detail
+    except Exception:
+        # Taken up again it would fail again, before all that wait behind it.
+        logger.exception("%s cannot be changed", row)
+        outcome, words = Outcome.REFUSED, "It could not be changed, through a mistake of ours."
+    _close(row, outcome, words, at=at)
+
+
+def _change(row: BulkChangeRow, *, at: datetime) -> tuple[str, str]:
+    """Look at a subscription once more, and change it if that still is to be done; say what came of it."""
+    found = bulk_verdicts.judge(row.change.kind, row.change.wanted, at=at, is_repeat=True)(row)
+    if not found.will:
+        return (Outcome.DONE if found.is_so else Outcome.LEFT_OUT), found.words
+    subscription: Any = row.subscription
+    subscription.acted_by = row.change.asked_by
+    subscription.seen_tag = tags.of_subscription(subscription, subscription.open_cycles[0])
+    _VERBS[row.change.kind](subscription, row, at)
+    return Outcome.DONE, row.words
 
 
 def _close(row: BulkChangeRow, outcome: str, words: str, *, at: datetime) -> None:

@@ -6,12 +6,13 @@ refused only while a charge is on its way, and after it nothing is charged.
 
 from copy import copy
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
 from orders import addresses, carts, shipping
 from orders.emails import refills as letters
-from orders.models import BillingCycle, SavedCard, Subscription
+from orders.models import BillingCycle, Order, Refill, SavedCard, Subscription
 from orders.subscriptions import (
     billing,
     consents,
@@ -22,6 +23,7 @@ from orders.subscriptions import (
     holding,
     membership,
     schedule,
+    sweeps,
 )
 from orders.subscriptions.holding import Held
 from shop.exceptions import Conflict, InvalidInput, NotFound
@@ -80,6 +82,7 @@ def unskip(subscription: Subscription, *, at: datetime) -> Subscription:
         raise NothingToTakeBack("You have chosen another day since. Choose the day that you want instead.")
     holding.take_out(held, at=at)
     held.cycle.delete()
+    membership.let_go(before)
     cycles.reopen(before)
     return holding.tell(held, f"The refill of {holding.in_words(before.due_on)} comes after all.", at=at)
 
@@ -131,9 +134,7 @@ def resume_due(*, at: datetime, limit: int = 200) -> int:
         for row in resting.order_by("paused_until", "pk")[:limit]
         if row.paused_until and row.paused_until <= schedule.local_day(at, row.timezone)
     ]
-    for row in due:
-        resume(row, on_its_day=True, at=at)
-    return len(due)
+    return sweeps.each(due, partial(_resume_on_its_day, at=at))
 
 
 @transaction.atomic(durable=True)
@@ -152,7 +153,7 @@ def end(subscription: Subscription, *, reason: str, at: datetime) -> Subscriptio
     if subscription.status == Status.CANCELLED:
         return subscription
     held = holding.hold(subscription)
-    if held.open_refill is not None and billing.in_flight(held.open_refill, at=at):
+    if held.open_refill is not None and _is_being_charged(held.open_refill, at=at):
         raise ChargeInProgress(
             "A refill is being charged just now. Try again in a few minutes.", retry_after=60
         )
@@ -286,6 +287,22 @@ def change_address(subscription: Subscription, *, address: dict[str, str], at: d
     holding.take_out(held, at=at)
     what = f"From the next refill on we send to {', '.join(addresses.lines(cleaned))}."
     return holding.tell(held, what, noted="From the next refill on it goes to another address.", at=at)
+
+
+def _is_being_charged(refill: Refill, *, at: datetime) -> bool:
+    """Return whether a locked refill is charged, or a worker is about to: it writes its attempt under the
+    order's lock, so we see that, or it will see how this ends, or it is at it at this moment.
+    """
+    if refill.status in {Refill.Status.CLAIMED, Refill.Status.CHARGING} and refill.order_id is not None:
+        row = Order.objects.select_for_update(skip_locked=True).filter(pk=refill.order_id)
+        if row.first() is None:
+            return True
+    return billing.in_flight(refill, at=at)
+
+
+def _resume_on_its_day(row: Subscription, *, at: datetime) -> int:
+    resume(row, on_its_day=True, at=at)
+    return 1
 
 
 def _give_card(held: Held, card: SavedCard, *, at: datetime) -> None:

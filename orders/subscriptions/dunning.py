@@ -6,6 +6,7 @@ of the same decline count it once. Source: https://docs.stripe.com/declines/code
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,7 +14,7 @@ from django.db.models import Q
 from orders import attempts, payments
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, PaymentAttempt, Refill, Subscription
-from orders.subscriptions import cycles, diary, membership
+from orders.subscriptions import cycles, diary, membership, sweeps
 from shop.mail import outbox
 from shop.transitions import advance
 
@@ -114,7 +115,7 @@ def stop_overdue(*, at: datetime, limit: int = 100) -> int:
         next_attempt_at__isnull=True,
     )
     ids = list(waiting.order_by("first_declined_at").values_list("pk", flat=True)[:limit])
-    return sum(_stop_overdue(refill_id, at=at) for refill_id in ids)
+    return sweeps.each(ids, partial(_stop_overdue, at=at))
 
 
 def card_changed(refill: Refill, *, at: datetime) -> None:

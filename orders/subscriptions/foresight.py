@@ -1,6 +1,7 @@
 """What owners of refills are told long before a charge: cards that end, and once a year the terms."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -9,7 +10,7 @@ from django.db.models.functions import ExtractMonth, ExtractYear
 
 from orders.emails import refill_notices as letters
 from orders.models import BillingCycle, Customer, SavedCard, Subscription
-from orders.subscriptions import cycles
+from orders.subscriptions import cycles, sweeps
 from shop.mail import outbox
 
 # Days before a card ends on which its owner is told, once each.
@@ -32,7 +33,7 @@ def tell_expiring_cards(*, at: datetime, limit: int = 200) -> int:
         ending = ending.exclude(expiry_told_month=F("ends"), expiry_told_days__lte=min(CARD_NOTICES))
         # In the index's own order: with any other, all are sorted first, by parallel workers.
         ids = list(ending.order_by("ends").values_list("pk", flat=True)[:limit])
-        told += sum(_tell_card(card_id, days, at=at) for card_id in ids)
+        told += sweeps.each(ids, partial(_tell_card, days=days, at=at))
     return told
 
 
@@ -48,7 +49,7 @@ def remind_of_terms(*, at: datetime, limit: int = 200) -> int:
     long_ago = Subscription.objects.filter(terms_told_at__lte=at - timedelta(days=soonest))
     rows = long_ago.filter(due, status=Subscription.Status.ACTIVE)
     customers = rows.order_by("customer_id").values_list("customer_id", flat=True).distinct()
-    return sum(_remind(customer_id, at=at) for customer_id in list(customers[:limit]))
+    return sweeps.each(list(customers[:limit]), partial(_remind, at=at))
 
 
 def _later_than_card() -> QuerySet[BillingCycle]:

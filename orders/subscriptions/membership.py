@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from catalog import inventory, pricing
-from orders.models import BillingCycle, Refill, RefillExtra, RefillItem
+from orders.models import BillingCycle, Refill, RefillExtra, RefillItem, Subscription
 from orders.subscriptions import cycles, notices, quoting
 from shop.transitions import advance
 
@@ -137,6 +137,24 @@ def finish_extras(refill: Refill, *, at: datetime) -> None:
 def holds_charged_extras(refill: Refill) -> bool:
     """Return whether a one-off item of a refill was charged with another one, whose money came late."""
     return refill.items.filter(extra__status=RefillExtra.Status.CHARGED).exists()
+
+
+def remember_payment(refill: Refill, *, at: datetime) -> None:
+    """Money has come for a locked refill that had ended: what it let go of is not charged again soon.
+
+    Its items no longer know their cycles, so they are told by what they are; of two that are the same, the
+    one that is due first was meant.
+    """
+    known = refill.cycles.values("subscription")
+    for item in refill.items.filter(cycle=None, extra=None).order_by("pk"):
+        rows = Subscription.objects.filter(
+            customer=refill.customer_id, variant=item.variant_id, cycles__status=BillingCycle.Status.OPEN
+        )
+        unpaid = rows.exclude(pk__in=known).exclude(last_paid_at__gte=at)
+        row = unpaid.order_by("cycles__due_at", "pk").first()
+        if row is not None:
+            row.last_paid_at = at
+            row.save(update_fields=["last_paid_at"])
 
 
 def release(cycle: BillingCycle) -> None:

@@ -9,6 +9,7 @@ from orders.emails.refills import Holds
 from orders.models import Refill
 from orders.totals import Quote
 from shop.mail import outbox
+from shop.mail.models import OutboxMessage
 from shop.mail.outbox import Letter
 
 
@@ -48,3 +49,14 @@ def lower(refill: Refill, quote: Quote, *, at: datetime) -> None:
     refill.quoted_total = quote.total
     refill.quoted_at = at
     refill.save(update_fields=["quoted_total", "quoted_at"])
+
+
+def is_still_true(message: OutboxMessage, *, at: datetime) -> bool:
+    """Return whether a reminder may go out; asked just before it is sent, which may be hours after it was
+    written. Not for a refill that has ended, was told anew or is sent now; a copy says what was said.
+    """
+    refill = Refill.objects.filter(reference=message.subject_key.removeprefix("refill:")).first()
+    if refill is None or message.copy_of_id is not None:
+        return True
+    waits = refill.status in {Refill.Status.PLANNED, Refill.Status.BACKORDERED}
+    return waits and refill.asked_at is None and refill.notice_id == message.pk

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import OperationalError, transaction
@@ -23,6 +24,7 @@ from orders.subscriptions import (
     notices,
     parcels,
     quoting,
+    sweeps,
     waiting,
 )
 from shop.mail.models import OutboxMessage
@@ -89,17 +91,20 @@ def postpone_unannounced(*, at: datetime, limit: int = 200) -> int:
 
     A notice that was never written is written; one that waits in the outbox is waited for.
     """
-    # Without a card there is nothing to announce: it waits for one.
-    planned = Refill.objects.filter(status=Refill.Status.PLANNED, card__isnull=False)
-    due = planned.filter(next_attempt_at__lte=at)
+    # Without a card there is nothing to announce: it waits for one. With an order nothing is announced anew.
+    waiting_for_it = Refill.objects.filter(
+        status__in=membership.EDITABLE, order__isnull=True, card__isnull=False
+    )
+    due = waiting_for_it.filter(next_attempt_at__lte=at)
     untold = Q(notice__isnull=True) | Q(notice__sent_at__isnull=True)
     untold |= Q(notice__sent_at__gt=at - settings.REFILL_NOTICE_FOR)
-    late = (untold & Q(asked_at__isnull=True)) | Q(next_attempt_at__lte=at - STALE_AFTER)
+    stale = Q(status=Refill.Status.PLANNED, next_attempt_at__lte=at - STALE_AFTER)
+    late = (untold & Q(asked_at__isnull=True)) | stale
     # Whatever is due is claimed or moved in this order, so that the first ones are all there is to look at.
     first = due.order_by("next_attempt_at", "pk").values("pk")[:LOOKED_AT]
     found = Refill.objects.filter(late, pk__in=first).order_by("next_attempt_at", "pk")
     ids = list(found.values_list("pk", flat=True)[:limit])
-    return sum(_postpone(refill_id, at=at) for refill_id in ids)
+    return sweeps.each(ids, partial(_postpone, at=at))
 
 
 def _tell_anew(refill: Refill, *, at: datetime) -> int:
@@ -119,7 +124,7 @@ def _tell_anew(refill: Refill, *, at: datetime) -> int:
 def _postpone(refill_id: int, *, at: datetime) -> int:
     refill = cycles.lock_refill(refill_id)
     date = refill.next_attempt_at
-    if refill.status != Refill.Status.PLANNED or date is None or date > at:
+    if refill.status not in membership.EDITABLE or date is None or date > at:
         return 0
     if refill.asked_at is not None:
         return _tell_anew(refill, at=at) if date <= at - STALE_AFTER else 0

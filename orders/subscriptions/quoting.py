@@ -32,7 +32,8 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
     """Return the totals of a refill's items with shipping and tax as they are now.
 
     :raises shipping.NotShippedThere: if its address lies in no zone.
-    :raises NotChargeable: if no method takes its weight, or Stripe would not take its total.
+    :raises NotChargeable: if another currency is paid there by now, no method takes its weight, or Stripe
+        would not take its total.
     """
     items = refill.items.select_related("variant__product", "cycle__subscription").prefetch_related(
         "variant__components__variant__product"
@@ -45,6 +46,8 @@ def quote_items(refill: Refill, items: Sequence[RefillItem], *, facts: Facts) ->
     lines = _priced(items, facts.offers([item.variant for item in items], refill.currency))
     address = refill.shipping_address
     zone = facts.destination(address)
+    if zone.currency != refill.currency:
+        raise NotChargeable(f"Parcels to this address are paid in {zone.currency} by now.")
     options = zone.options(weight_g=totals.weight_of(lines), items_total=totals.items_total(lines))
     if not options:
         raise NotChargeable("The parcel is too heavy for every way to ship there.")

@@ -6,16 +6,19 @@ Source: California's Automatic Renewal Law (notice of a rise 7 to 30 days ahead)
 import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from catalog.models import Variant
 from orders.emails import refill_notices as letters
 from orders.models import PriceRise, Subscription
-from orders.subscriptions import cycles, diary, holding
+from orders.subscriptions import cycles, diary, holding, sweeps
 from shop.exceptions import InvalidInput
 from shop.mail import outbox
+from shop.mail.models import OutboxMessage
 from shop.money import format_money
 
 logger = logging.getLogger(__name__)
@@ -108,7 +111,15 @@ def tell(*, at: datetime, limit: int = 200) -> int:
     """Write the notices of rises that have none; return how many."""
     untold = PriceRise.objects.filter(status=Status.ANNOUNCED, notice__isnull=True)
     ids = list(untold.order_by("pk").values_list("pk", flat=True)[:limit])
-    return sum(_in_its_turn(rise_id, _tell, at=at) for rise_id in ids)
+    return sweeps.each(ids, partial(_in_its_turn, step=_tell, at=at))
+
+
+def is_still_true(message: OutboxMessage, *, at: datetime) -> bool:
+    """Return whether the notice of a rise may go out: not once that was taken back, or what it is about was
+    cancelled. A copy may.
+    """
+    is_over = Q(status=Status.WITHDRAWN) | Q(subscription__status=Subscription.Status.CANCELLED)
+    return not PriceRise.objects.filter(is_over, notice=message).exists()
 
 
 def apply_due(*, at: datetime, limit: int = 200) -> int:
@@ -118,7 +129,7 @@ def apply_due(*, at: datetime, limit: int = 200) -> int:
     """
     due = PriceRise.objects.filter(status=Status.ANNOUNCED, applies_at__lte=at, notice__sent_at__isnull=False)
     ids = list(due.order_by("applies_at", "pk").values_list("pk", flat=True)[:limit])
-    return sum(_in_its_turn(rise_id, _apply, at=at) for rise_id in ids)
+    return sweeps.each(ids, partial(_in_its_turn, step=_apply, at=at))
 
 
 @transaction.atomic(durable=True)

@@ -24,7 +24,11 @@ STAFF_ALERT_EMAILS = env.list("STAFF_ALERT_EMAILS", ["staff@shop.example"])
 
 # Mails that may turn false while they wait, by kind: asked with the message and the time just before it is
 # sent; what answers False is put aside.
-MAIL_LAST_LOOKS = {"back_in_stock": "catalog.back_in_stock.is_still_true"}
+MAIL_LAST_LOOKS = {
+    "back_in_stock": "catalog.back_in_stock.is_still_true",
+    "price_rise": "orders.subscriptions.repricing.is_still_true",
+    "refill_upcoming": "orders.subscriptions.notices.is_still_true",
+}
 
 # --- Django -----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -306,3 +306,59 @@ def race(routine: Routine, manager: User) -> tuple[bool, bool]:
     Subscription.objects.filter(pk=one.pk).update(status="cancelled")
     Refill.objects.filter(pk=refill.pk).update(status="skipped", next_attempt_at=None)
     return bool(claimed), moved
+
+
+def test_what_a_worker_has_taken_stops_as_well(
+    routine: Routine, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = begin_many(routine, 2)
+    change = said_yes(Kind.CANCEL, {"reason": "Closing down."}, manager, at=routine.at)
+    verb = bulk._VERBS[Kind.CANCEL]
+
+    def cancel_and_stop(*args: Any) -> object:
+        answer = verb(*args)
+        bulk.drop(change, at=routine.at)
+        return answer
+
+    monkeypatch.setitem(bulk._VERBS, Kind.CANCEL, cancel_and_stop)
+    bulk.work_off(at=routine.at)
+
+    one.refresh_from_db()
+    two.refresh_from_db()
+    assert (one.status, two.status) == ("cancelled", "active")
+    assert change.rows.get(subscription=two).words == "Stopped before its turn."
+
+
+def test_one_that_breaks_does_not_hold_up_those_behind_it(
+    routine: Routine, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = begin_many(routine, 2)
+    change = said_yes(Kind.PAUSE, {}, manager, at=routine.at)
+    verb = bulk._VERBS[Kind.PAUSE]
+
+    def break_one(row: Subscription, *args: Any) -> object:
+        if row.pk == one.pk:
+            raise KeyError("a mistake of ours")
+        return verb(row, *args)
+
+    monkeypatch.setitem(bulk._VERBS, Kind.PAUSE, break_one)
+    bulk.work_off(at=routine.at)
+
+    change.refresh_from_db()
+    two.refresh_from_db()
+    assert (two.status, change.status, outcomes(change)) == ("paused", "done", ["refused", "done"])
+
+
+def test_a_swap_for_something_that_is_no_longer_sold_ends(routine: Routine, manager: User) -> None:
+    one, two = begin_many(routine, 2)
+    other = make_variant(stock=50)
+    change = said_yes(Kind.SWAP, {"sku": other.sku}, manager, at=routine.at)
+    other.archived_at = routine.at
+    other.save()
+
+    bulk.work_off(at=routine.at)
+
+    change.refresh_from_db()
+    one.refresh_from_db()
+    assert (change.status, outcomes(change)) == ("done", ["refused", "refused"])
+    assert one.variant == two.variant

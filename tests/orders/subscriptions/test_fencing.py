@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import connection
 from django.test import override_settings
 
 from orders import attempts, payments, stripe_gateway
-from orders.models import Order, PaymentAttempt, Refill
+from orders.models import Order, PaymentAttempt, Refill, SavedCard
 from orders.subscriptions import billing, changes
 from orders.subscriptions.fencing import Claim
 from shop import alive
@@ -196,6 +197,44 @@ def test_a_worker_that_wakes_after_its_refill_was_skipped_charges_nothing(
     assert charges(refill_id, stripe_side) == 0
 
 
+def test_a_cancellation_does_not_pass_by_a_worker_that_is_about_to_ask(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refill_id, at = claimed(charged)
+    subscription = Refill.objects.get().cycles.get().subscription
+    late = at + billing.CLAIM_HOLDS_FOR
+
+    bill = stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True)
+    with bill as worker:
+        with pytest.raises(changes.ChargeInProgress):
+            changes.cancel(subscription, reason="Stop.", at=late)
+        worker.wake()
+    changes.cancel(subscription, reason="Stop.", at=late)
+
+    subscription.refresh_from_db()
+    assert subscription.status == "cancelled"
+    assert Refill.objects.get(pk=refill_id).status == "paid"
+    assert charges(refill_id, stripe_side) == 1, "before it was cancelled"
+
+
+def test_without_a_look_at_the_order_a_cancelled_refill_would_be_charged(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: the same race, with a cancellation that does not ask for the order's lock."""
+    refill_id, at = claimed(charged)
+    subscription = Refill.objects.get().cycles.get().subscription
+    monkeypatch.setattr(changes, "_is_being_charged", billing.in_flight)
+
+    bill = stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True)
+    with bill as worker:
+        changes.cancel(subscription, reason="Stop.", at=at + billing.CLAIM_HOLDS_FOR)
+        worker.wake()
+
+    subscription.refresh_from_db()
+    assert subscription.status == "cancelled"
+    assert charges(refill_id, stripe_side) == 1, "after it was cancelled"
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_a_worker_that_wakes_in_the_middle_of_its_call_charges_once(
     charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch, after: bool
@@ -231,6 +270,51 @@ def test_a_silent_stripe_is_asked_less_and_less_often(charged: Routine) -> None:
 
     assert waits == [15, 30, 60, 120, 240, 360]
     assert PaymentAttempt.objects.filter(payment__order=order_of(refill_id)).count() == 1
+
+
+@pytest.mark.parametrize("answer", ["the bank takes its time", "there is no such payment"])
+def test_what_stripe_cannot_finish_now_is_not_asked_at_every_tick(
+    charged: Routine, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    refill_id, at = claimed(charged)
+
+    def charge(order: Order, card: SavedCard, **how: Any) -> Any:
+        intent = payments.open_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
+        if answer == "there is no such payment":
+            raise payments.PaymentRefused("No such payment_intent.")
+        return replace(intent, status="processing")
+
+    monkeypatch.setattr(payments, "charge_saved_card", charge)
+    waits = []
+    for _ in range(3):
+        billing.bill(refill_id, at=at)
+        refill = Refill.objects.get()
+        assert refill.status == "charging"
+        waits.append((refill.next_attempt_at or at) - at)
+        at = at + waits[-1]
+        assert billing.reclaim(at=at - timedelta(seconds=1)) == []
+        assert billing.reclaim(at=at) == [refill_id]
+
+    assert waits == [timedelta(seconds=15), timedelta(seconds=30), timedelta(seconds=60)]
+
+
+def test_a_cancellation_waits_while_the_bank_takes_its_time(
+    charged: Routine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refill_id, at = claimed(charged)
+    subscription = Refill.objects.get().cycles.get().subscription
+
+    def charge(order: Order, card: SavedCard, **how: Any) -> Any:
+        intent = payments.open_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
+        return replace(intent, status="processing")
+
+    monkeypatch.setattr(payments, "charge_saved_card", charge)
+    charged.bill(refill_id, at)
+
+    with pytest.raises(changes.ChargeInProgress):
+        changes.cancel(subscription, reason="Stop.", at=at + days(1))
+    subscription.refresh_from_db()
+    assert subscription.status == "active"
 
 
 def test_a_card_asked_while_its_owner_paid_is_no_decline(

@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 
 from orders.models import PriceRise, Refill, SavedCard, Subscription
-from orders.subscriptions import foresight, repricing, swaps
+from orders.subscriptions import changes, foresight, repricing, swaps
 from shop.exceptions import InvalidInput
 from shop.mail import delivery
 from tests.factories.catalog import make_oil, make_variant
@@ -171,3 +171,23 @@ def test_what_is_no_longer_sold_rests_until_something_takes_its_place(routine: R
     assert cycle_of(subscription).due_at > due_at + days(1)
     routine.turn(cycle_of(subscription).due_at - days(5))
     assert Refill.objects.get().quoted_total == 900 + 395
+
+
+@pytest.mark.parametrize("what", ["taken back", "cancelled"])
+def test_a_rise_that_is_over_before_its_notice_went_is_not_told(routine: Routine, what: str) -> None:
+    (subscription,) = routine.begin((make_variant(prices={"GBP": 2000}), 1, "week", 4))
+    at = routine.at + days(1)
+    reprice(subscription, 1900, at)
+    repricing.tell(at=at)
+    if what == "cancelled":
+        changes.cancel(subscription, reason="Enough.", at=at)
+    else:
+        reprice(subscription, 1300, at)
+
+    delivery.deliver_due(at=at)
+
+    assert [mail.status for mail in mails("price_rise")] == ["suppressed"]
+    repricing.tell(at=at)
+    delivery.deliver_due(at=at)
+    told = [(mail.status, "£13.00" in mail.text) for mail in mails("price_rise")[1:]]
+    assert told == ([] if what == "cancelled" else [("sent", True)])

@@ -108,6 +108,19 @@ def test_what_cannot_be_shipped_is_paused_and_not_charged(routine: Routine) -> N
     assert not Refill.objects.exists()
 
 
+def test_an_address_where_another_currency_is_paid_by_now_is_not_charged(routine: Routine) -> None:
+    """The rates of its zone are in that currency: 595 of one are not 595 of the other."""
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    ShippingZone.objects.update(currency="EUR")
+
+    assert planning.plan(at=cycle_of(subscription).due_at - days(5)) == 0
+
+    subscription.refresh_from_db()
+    assert subscription.status == "paused"
+    assert subscription.status_reason == "Parcels to this address are paid in EUR by now."
+    assert not Refill.objects.exists()
+
+
 def test_a_notice_that_could_not_be_sent_moves_the_date(routine: Routine) -> None:
     (subscription,) = routine.begin((make_variant(), 1, "week", 4))
     due_at = cycle_of(subscription).due_at

@@ -7,6 +7,7 @@ import pytest
 from orders import checkout, payments, reconciler
 from orders.models import Order, Refill
 from orders.subscriptions import billing, changes
+from shop.mail import suppression
 from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days
 from tests.outages import answer_lost
@@ -127,3 +128,60 @@ def test_a_refill_order_cancelled_under_way_is_not_charged(
     assert confirms(order) == 0
     assert stripe_side.charges_of(order.reference) == []
     assert refill.status in {"skipped", "failed"}
+
+
+def test_one_refill_that_cannot_be_announced_again_does_not_stop_the_others(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    (broken,) = charged.begin((make_variant(sku="AAA", stock=20), 1, "week", 4))
+    (sound,) = charged.begin((make_variant(sku="BBB", stock=20), 1, "week", 4))
+    due_at = cycle_of(broken).due_at
+    charged.turn(due_at - days(4))
+    refill = Refill.objects.get(customer=broken.customer)
+    refill.shipping_address, refill.notice = {}, None
+    refill.save(update_fields=["shipping_address", "notice"])
+
+    for hour in (0.1, 0.2):
+        charged.turn(due_at + days(hour))
+
+    refill.refresh_from_db()
+    assert (refill.status, refill.order) == ("planned", None)
+    paid = Refill.objects.get(customer=sound.customer, status="paid")
+    assert len(stripe_side.charges_of(_order_of(paid).reference)) == 1
+
+
+def test_one_subscription_that_cannot_be_resumed_does_not_keep_others_from_being_resumed(
+    routine: Routine,
+) -> None:
+    (broken,) = routine.begin((make_variant(sku="AAA"), 1, "week", 4))
+    (sound,) = routine.begin((make_variant(sku="BBB"), 1, "week", 4))
+    until = routine.at.date() + days(9)
+    for row in (broken, sound):
+        changes.pause(row, until=until, at=routine.at)
+    broken.cycles.all().delete()
+
+    changes.resume_due(at=routine.at + days(10))
+
+    sound.refresh_from_db()
+    broken.refresh_from_db()
+    assert (broken.status, sound.status) == ("paused", "active")
+
+
+def test_a_parcel_that_waits_for_stock_and_for_a_notice_that_never_goes_rests(routine: Routine) -> None:
+    variant = make_variant(stock=20)
+    (subscription,) = routine.begin((variant, 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    refill = routine.remind(due_at - days(5))
+    Refill.objects.update(status="backordered", next_attempt_at=due_at, short_since=due_at)
+    changes.change_quantity(subscription, quantity=2, at=due_at)
+    refill.refresh_from_db()
+    assert refill.notices == 2
+    suppression.suppress(subscription.customer.email, cause="bounced", reason="No such box.", at=due_at)
+
+    for day in range(1, 6):
+        routine.turn(due_at + days(day))
+
+    subscription.refresh_from_db()
+    refill.refresh_from_db()
+    assert (subscription.status, refill.status) == ("paused", "skipped")
+    assert "Reminders cannot be delivered" in subscription.status_reason
