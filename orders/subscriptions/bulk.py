@@ -195,8 +195,12 @@ def _take(*, at: datetime, limit: int) -> list[int]:
 def _carry_out(row_id: int, *, at: datetime) -> None:
     """Change one subscription, and write down what came of it."""
     row = _rows(BulkChangeRow.objects.select_related("change__asked_by")).get(pk=row_id)
-    judge = bulk_verdicts.judge(row.change.kind, row.change.wanted, at=at, is_repeat=True)
-    found = judge(row)
+    try:
+        found = bulk_verdicts.judge(row.change.kind, row.change.wanted, at=at, is_repeat=True)(row)
+    except ShopError as refusal:
+        # What staff wanted cannot be had by anybody any more (not sold since): said here, and no row waits.
+        _close(row, Outcome.REFUSED, refusal.detail, at=at)
+        return
     if not found.will:
         outcome = Outcome.DONE if found.is_so else Outcome.LEFT_OUT
         _close(row, outcome, found.words, at=at)
