@@ -71,7 +71,7 @@ class SavedCard(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.brand} ending in {self.last4}"
+        return f"{self.brand.capitalize()} ending in {self.last4}"
 
 
 def new_key() -> str:

@@ -5,8 +5,10 @@ Refused wherever real people or real money could be near.
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -81,6 +83,7 @@ def set_up(*, here: bool = False) -> Iterator[tuple[Desk, Troubles]]:
     """
     refuse_unless_safe(here=here)
     with ExitStack() as stack:
+        stack.enter_context(_tidy_if_told_to_stop())
         if not here:
             stack.enter_context(_database_of_its_own())
         url = stack.enter_context(_devstripe())
@@ -95,18 +98,33 @@ def set_up(*, here: bool = False) -> Iterator[tuple[Desk, Troubles]]:
 
 
 @contextmanager
+def _tidy_if_told_to_stop() -> Iterator[None]:
+    """SIGTERM ends the play like an error: the database goes, devstripe too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *received: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def _database_of_its_own() -> Iterator[None]:
     """Create an empty database on the same server, migrated, and drop it afterwards."""
     # Before the pool keeps connections to the shop's own database.
     _wrapper().close_pool()
-    real = str(connection.settings_dict["NAME"])
-    connection.settings_dict["TEST"]["NAME"] = f"simulation_{os.getpid()}"
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    real, ours = str(connection.settings_dict["NAME"]), f"simulation_{os.getpid()}"
+    connection.settings_dict["TEST"]["NAME"] = ours
     try:
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         yield
     finally:
-        _wrapper().close_pool()
-        connection.creation.destroy_test_db(real, verbosity=0)
+        # Django drops whatever the connection points at: never the shop's own, if creating ours has failed.
+        if connection.settings_dict["NAME"] == ours:
+            _wrapper().close_pool()
+            connection.creation.destroy_test_db(real, verbosity=0)
 
 
 def _wrapper() -> DatabaseWrapper:

@@ -26,6 +26,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import django
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 
@@ -128,6 +129,7 @@ def measure(found: Figures, do: Callable[..., Done], *, workers: int, rounds: in
 
     now, due = refill_rows.NOW, refill_rows.parcels_due()
     found.queries_ms["what PLAN finds"] = _p95(_find_unplanned(now), rounds)
+    _explain_unplanned(now)
     if with_ticks:
         found.slow_ticks = refill_ticks.table(now - timedelta(days=3), rounds, QUERY_MS)
         refill_ticks.nightly(now)
@@ -141,13 +143,13 @@ def measure(found: Figures, do: Callable[..., Done], *, workers: int, rounds: in
     # The short reminders' day comes first; what is overdue for longer would be told anew.
     first, second = now + timedelta(days=2, hours=4), now + timedelta(days=4, hours=4)
     found.queries_ms["what CLAIM finds"] = _p95(_find_claimable(second), rounds)
+    _explain_claimable(second)
     early = do(Job("claim", first, due), workers=workers)
     found.claimed = do(Job("claim", second, due), workers=workers)
     _show(f"claimed by {workers} at once", found.claimed)
     _compare(found, "refills claimed", early.refills + found.claimed.refills, due)
     for what, (is_, should_be) in refill_rows.doubles(due).items():
         _compare(found, what, is_, should_be)
-    _explain(now, second)
 
 
 def _compare(found: Figures, what: str, is_: int, should_be: int) -> None:
@@ -201,20 +203,24 @@ def _show(what: str, done: Done) -> None:
     )
 
 
-def _explain(now: Any, later: Any) -> None:
-    """Print how PostgreSQL finds what is due. By now it is planned and claimed: the plan is what counts."""
-    from orders.subscriptions import billing, waiting  # noqa: PLC0415 - verbs can be loaded only after setup
+def _explain_unplanned(now: Any) -> None:
+    from orders.subscriptions import planning, waiting  # noqa: PLC0415 - verbs can be loaded only after setup
 
+    until = now + timedelta(days=settings.REFILL_REMINDER_DAYS)
+    page = waiting._due("long", until=until)[: planning.BATCH]
     print("\nEXPLAIN ANALYZE of what PLAN finds")
-    page = waiting._due("long", until=now + timedelta(days=30))[:CLAIMED_AT_ONCE]
     print(
         "\n".join(line[:150] for line in page.explain(analyze=True, buffers=True, costs=False).splitlines())
     )
-    print("EXPLAIN ANALYZE of what CLAIM finds")
+
+
+def _explain_claimable(at: Any) -> None:
+    from orders.subscriptions import billing  # noqa: PLC0415 - verbs can be loaded only after setup
+
+    print("\nEXPLAIN ANALYZE of what CLAIM finds")
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("UPDATE orders_refill SET status = 'planned' WHERE status = 'claimed' AND id % 10 = 0")
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {billing._DUE}", _claim_values(later))
-        print("\n".join(row[0][:150] for row in cursor.fetchall()))
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {billing._DUE}", _claim_values(at))
+        print("\n".join(row[0][:150] for row in cursor.fetchall()), flush=True)
         transaction.set_rollback(True)
 
 

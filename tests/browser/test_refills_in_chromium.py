@@ -63,7 +63,7 @@ def test_another_card_is_typed_into_stripe_s_form_and_pays(tab: "Page", flakes: 
     assert "setup_intent" not in tab.url
     tab.get_by_role("button", name="Use this card").click()
 
-    tab.get_by_text("From now on we charge your mastercard ending in 4444.").wait_for()
+    tab.get_by_text("From now on we charge your Mastercard ending in 4444.").wait_for()
     flakes.refresh_from_db()
     assert flakes.card == SavedCard.objects.order_by("-pk")[0]
     assert flakes.card != before

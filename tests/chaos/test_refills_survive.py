@@ -13,7 +13,7 @@ from tests.chaos.stack import running
 
 pytestmark = pytest.mark.chaos
 
-SEED, REFILLS, OTHERS, KILLS = 7, 10, 2, 6
+SEED, REFILLS, OTHERS, KILLS = 7, 10, 1, 6
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def test_the_export_holds_its_words_and_not_how_it_is_drawn() -> None:
 
     [told] = export.export(user, at=AT)["mails"]
 
-    assert "visa ending in 4242" in told["text"]
+    assert "Visa ending in 4242" in told["text"]
     assert {"template", "context"} & set(told) == set()
 
 

@@ -71,6 +71,7 @@ def test_every_number_counts_what_its_list_shows(
         "Declined payments": 1,
         "Withdrawals to answer": 0,
         "Returns to look at": 0,
+        "Tomorrow's refills": 0,
         "Refills in dunning": 1,
         "Low stock": 1,
         "Short of stock": 1,

@@ -29,7 +29,7 @@ LETTER = Letter(
         "rows": [{"name": "Flakes <b>, 1 kg", "quantity": 2, "amount": "£22.50"}],
         "total": "£39.70",
         "day": "21 December",
-        "card": "visa ending in 4242",
+        "card": "Visa ending in 4242",
         "is_test": False,
         "url": "http://testserver/o/token",
     },
@@ -123,7 +123,7 @@ def test_staff_see_what_it_will_say_and_nothing_is_kept_by_looking(client: Clien
 
     page = client.get(reverse("admin:mail_outboxmessage_change", args=[message.pk])).content.decode()
 
-    assert "visa ending in 4242" in page
+    assert "Visa ending in 4242" in page
     assert LETTER.template not in page
     assert message_now(message).text == ""
 

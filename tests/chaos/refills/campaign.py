@@ -76,10 +76,13 @@ class Campaign(Drill):
         self.stack.faults_off()
 
     def _under_fire(self, wave: plan.Wave, due_by: datetime, *, leave: int) -> None:
+        """Strike until what is due is charged and every blow was dealt; the last wave, which leaves some open,
+        goes on until there were as many kills as promised.
+        """
         began, looked_at, waits = time.monotonic(), 0.0, self.refills
         blows, guilty = deque(wave.blows), deque(wave.victims)
         patience = LAST_PATIENCE_S if leave else WAVE_PATIENCE_S
-        while time.monotonic() < began + patience and (waits > leave or blows):
+        while time.monotonic() < began + patience and (waits > leave or blows or (leave and self._is_short)):
             self._revive()
             for held in self._held():
                 self._kill_for(held, guilty.popleft() if guilty else "child")
@@ -87,9 +90,15 @@ class Campaign(Drill):
                 self._deal(blows.popleft().kind)
             if time.monotonic() - looked_at > 0.4:
                 waits, looked_at = self._count(OPEN, due_by), time.monotonic()
-                if waits <= leave and leave:
+                if leave and waits <= leave and not self._is_short:
                     return
+                if leave and not blows and self._is_short:
+                    self._deal("child")
             time.sleep(LOOK_EVERY_S)
+
+    @property
+    def _is_short(self) -> bool:
+        return len(self.stack.kills) < self.kills
 
     def _held(self) -> list[dict[str, Any]]:
         """Return calls and mails that have been held since the last look."""

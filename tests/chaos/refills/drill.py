@@ -47,8 +47,9 @@ class Drill:
     def _begin(self) -> None:
         """Let everybody check out, in two processes at a time. Stripe's events of that are lost: none is needed."""
         self._webhooks("swallow")
-        half = self.refills // 2
-        shares = [("pay", 1, half), ("pay", half + 1, self.refills - half)]
+        half = self.refills // 2 if self.refills >= 40 else 0
+        shares = [("pay", 1, half)] if half else []
+        shares += [("pay", half + 1, self.refills - half)]
         each = [self.others // len(OTHERS) + (n < self.others % len(OTHERS)) for n in range(len(OTHERS))]
         shares += [(kind, 1, count) for kind, count in zip(OTHERS, each, strict=True) if count]
         work = deque(shares)

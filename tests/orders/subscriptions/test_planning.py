@@ -29,7 +29,7 @@ def test_what_falls_due_together_is_one_parcel_and_one_reminder(routine: Routine
     assert refill.notice == mail
     assert mail.subject == f"Your refill on 21 December: £39.70 [{refill.reference}]"
     assert mail.to == flakes.customer.email
-    for words in ("2 ×", "1 ×", "£39.70", "21 December", "visa ending in 4242", "http://testserver/r/"):
+    for words in ("2 ×", "1 ×", "£39.70", "21 December", "Visa ending in 4242", "http://testserver/r/"):
         assert words in mail.html
     assert "£39.70" in mail.text
 

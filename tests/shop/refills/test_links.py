@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from orders import links, refill_links
 from orders.models import BillingCycle, Refill, Subscription
@@ -287,6 +288,24 @@ def test_the_answer_is_the_same_whoever_asks_for_a_link(routine: Routine, flakes
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert [mail.to for mail in mails("refill_links")] == [known] * 3
+
+
+def test_an_unknown_address_costs_as_many_queries_and_writes_nothing(
+    routine: Routine, flakes: Subscription
+) -> None:
+    def asked(email: str) -> list[str]:
+        with CaptureQueriesContext(connection) as found:
+            Client().post("/refills", {"email": email})
+        return [
+            row["sql"].split(" ")[0]
+            for row in found
+            if "outbox" in row["sql"] or "subscription" in row["sql"]
+        ]
+
+    known, unknown = asked(flakes.customer.email), asked("eve@buyer.example")
+
+    assert known == unknown
+    assert [mail.to for mail in mails("refill_links")] == [flakes.customer.email]
 
 
 def test_an_address_with_two_customers_gets_a_link_to_each(routine: Routine) -> None:
