@@ -29,14 +29,15 @@ def claim(user: User, *, at: datetime) -> Claimed:
     Safe to repeat: what belongs to somebody is left alone. The case of an address does not matter.
     """
     orders = customers = 0
+    guests = Customer.objects.filter(user__isnull=True)
     for email in registration.verified_emails(user):
         orders += _claim_orders(user, email, at=at)
-        customers += Customer.objects.filter(user__isnull=True, email__iexact=email).update(user=user)
+        customers += guests.filter(registration.written_as(email)).update(user=user)
     return Claimed(orders, customers)
 
 
 def _claim_orders(user: User, email: str, *, at: datetime) -> int:
-    guests = Order.objects.filter(user__isnull=True, email__iexact=email)
+    guests = Order.objects.filter(registration.written_as(email), user__isnull=True)
     found = list(guests.select_for_update().order_by("pk"))
     Order.objects.filter(pk__in=[order.pk for order in found]).update(user=user)
     for order in found:

@@ -13,7 +13,9 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.checks import ModelAdminChecks
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest, ValidationError
 from django.core.paginator import Paginator
 from django.db import connection, models
 from django.http import HttpRequest, HttpResponse
@@ -151,6 +153,16 @@ class ShopAdmin(ModelAdmin):
         context["tables"] = self.get_tables(request, obj) if obj is not None else ()
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def response_action(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
+        """Refuse chosen rows that no row can be named by: Django would fail on them in the action."""
+        try:
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(key)
+        except ValidationError as error:
+            raise BadRequest("Rows are chosen by their keys.") from error
+        answer: HttpResponse | None = super().response_action(request, queryset)
+        return answer
+
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
         return tuple(self.search_prefixes) or super().get_search_fields(request)
 
@@ -238,6 +250,14 @@ def date_column(field: str, label: str) -> Callable[[Any, Any], str]:
     column.short_description = label  # type: ignore[attr-defined]
     column.admin_order_field = field  # type: ignore[attr-defined]
     return column
+
+
+def key_of(text: str) -> int:
+    """Return the primary key that an address names; 0, which no row has, for anything else.
+
+    "²" is a digit to Python's `isdigit`, and no number; thousands of digits are more than `int` takes.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def on_day(value: date | None) -> str:

@@ -9,7 +9,7 @@ import re
 
 # Path segments that are keys: /o/…, /pay/…, carts/…, /account/confirm/… and the like.
 _KEYS = re.compile(
-    r"(/(?:o|r|w|p|pay|carts|confirm|reset|stock-request|back-in-stock|preview|received)/)[^/\s?\"']{12,}"
+    r"(/(?:o|r|w|p|pay|carts|confirm|reset|stock-request|back-in-stock|preview|received)/)[^/\s?\"'<]{12,}"
 )
 _PROOFS = re.compile(
     r"(OrderToken\s+|X-Session-Token[:=]\s*|sessionid=|client_secret=)[^\s;,\"']+", re.IGNORECASE
@@ -22,11 +22,16 @@ _ROWS = re.compile(r"^(DETAIL:\s+).*$", re.MULTILINE)
 
 def redact(line: str) -> str:
     """Return a line without keys and addresses."""
-    line = _KEYS.sub(r"\1[key]", line)
+    line = without_keys(line)
     line = _PROOFS.sub(r"\1[key]", line)
     line = _SECRETS.sub(r"\1[key]", line)
     line = _ROWS.sub(r"\1[row]", line)
     return _EMAILS.sub("[e-mail]", line)
+
+
+def without_keys(text: str) -> str:
+    """Return a text, HTML too, whose addresses no longer open what they name."""
+    return _KEYS.sub(r"\1[key]", text)
 
 
 class RedactingFormatter(logging.Formatter):

@@ -27,6 +27,7 @@ from shop.admin import (
     Table,
     act,
     counted,
+    key_of,
     register,
     time_column,
 )
@@ -215,7 +216,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
 
     @action(description="Apply", icon="check", permissions=["apply"])
     def apply_import(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        job = get_object_or_404(self.get_queryset(request), pk=object_id)
+        job = get_object_or_404(self.get_queryset(request), pk=key_of(object_id))
         question = Question(
             f"Apply {job.file_name}",
             f"{job.rows_new} new and {job.rows_changed} changed rows are written, all of them or, should "
@@ -232,7 +233,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
 
     @action(description="The file", icon="download", permissions=["apply"])
     def download_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        job = get_object_or_404(self.get_queryset(request).defer(None), pk=object_id)
+        job = get_object_or_404(self.get_queryset(request).defer(None), pk=key_of(object_id))
         answer = HttpResponse(bytes(job.content), content_type="application/octet-stream")
         answer.headers["Content-Disposition"] = f'attachment; filename="import-{job.pk}{_ending(job)}"'
         return answer

@@ -26,7 +26,7 @@ from catalog import pricing
 from catalog.admin.imports import SheetButtons
 from catalog.admin.price_timeline import change_in_words, currencies_of, state_of
 from catalog.models import ImportJob, Price, Variant
-from shop.admin import Question, ShopAdmin, act, money_column, register, site, time_column, when
+from shop.admin import Question, ShopAdmin, act, key_of, money_column, register, site, time_column, when
 from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.money import format_money, to_minor
@@ -259,7 +259,7 @@ class PriceAdmin(SheetButtons, ShopAdmin):
 
     @action(description="All prices of this variant", icon="timeline", permissions=["view"])
     def all_prices(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        price = get_object_or_404(Price, pk=object_id)
+        price = get_object_or_404(Price, pk=key_of(object_id))
         return redirect("admin:catalog_price_variant", price.variant_id)
 
     def has_withdraw_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -267,7 +267,7 @@ class PriceAdmin(SheetButtons, ShopAdmin):
 
     @action(description="Withdraw", icon="undo", permissions=["withdraw"], variant=ActionVariant.DANGER)
     def withdraw_price(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        price = get_object_or_404(Price.objects.select_related("variant"), pk=object_id)
+        price = get_object_or_404(Price.objects.select_related("variant"), pk=key_of(object_id))
         question = Question(
             f"Withdraw {format_money(price.amount, price.currency)} for {price.variant.sku}",
             f"It would begin {when(price.starts_at)}. The list price before it holds on.",

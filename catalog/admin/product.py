@@ -15,7 +15,7 @@ from catalog.admin.bundles import BundleComponentInline, bundle_tables
 from catalog.admin.imports import SheetButtons
 from catalog.admin.product_form import ProductForm
 from catalog.models import Category, ImportJob, Product, ProductImage, Variant
-from shop.admin import ShopAdmin, Table, register, time_column
+from shop.admin import ShopAdmin, Table, key_of, register, time_column
 from shop.claims import showing
 from shop.clock import reading
 from shop.images.admin import PictureFormSet, PictureInline
@@ -148,7 +148,7 @@ class VariantAdmin(SheetButtons, KeptAdmin):
 
     @action(description="Prices", icon="sell", permissions=["see_prices"])
     def prices(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return redirect("admin:catalog_price_variant", object_id)
+        return redirect("admin:catalog_price_variant", key_of(object_id))
 
     def has_see_prices_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("catalog.view_price")

@@ -25,7 +25,7 @@ from unfold.widgets import (
 
 from catalog import inventory
 from catalog.models import Lot, StockLevel, StockMovement, StockReservation
-from shop.admin import Question, ReasonForm, act, counted, run_verb
+from shop.admin import Question, ReasonForm, act, counted, key_of, run_verb
 from shop.clock import reading
 
 Kind = StockMovement.Kind
@@ -192,7 +192,7 @@ class PromiseButtons(StockButtons):
 
     @action(description="Find other stock", icon="search", permissions=["stock"])
     def find_stock(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = get_object_or_404(StockReservation.objects.select_related("variant"), pk=object_id)
+        row = get_object_or_404(StockReservation.objects.select_related("variant"), pk=key_of(object_id))
         question = Question(
             "Find other stock",
             f"All that {row.reference} is short of is promised to it anew, from what is free now. Nothing "
@@ -230,8 +230,8 @@ def _possible(lot: Lot) -> list[str]:
 
 
 def _lot(object_id: str) -> Lot:
-    return get_object_or_404(Lot.objects.select_related("variant"), pk=object_id)
+    return get_object_or_404(Lot.objects.select_related("variant"), pk=key_of(object_id))
 
 
 def _level(object_id: str) -> StockLevel:
-    return get_object_or_404(StockLevel.objects.select_related("variant"), pk=object_id)
+    return get_object_or_404(StockLevel.objects.select_related("variant"), pk=key_of(object_id))

@@ -24,7 +24,17 @@ from content.admin.forms import (
 )
 from content.models import Article, ArticleImage, ArticleProduct, Reviewer, Revision, Step
 from content.publishing import SignOffRefused
-from shop.admin import InlineReadOnly, Question, ShopAdmin, act, badges, date_column, register, time_column
+from shop.admin import (
+    InlineReadOnly,
+    Question,
+    ShopAdmin,
+    act,
+    badges,
+    date_column,
+    key_of,
+    register,
+    time_column,
+)
 from shop.clock.reading import now
 from shop.images.admin import PictureFormSet, PictureInline
 
@@ -136,7 +146,9 @@ class ArticleAdmin(ShopAdmin):
             obj.save(update_fields=facts_changed)
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[UnfoldAction]:
-        status = Article.objects.values_list("status", flat=True).filter(pk=object_id).first() or ""
+        status = (
+            Article.objects.values_list("status", flat=True).filter(pk=key_of(str(object_id))).first() or ""
+        )
         shown = {f"content_article_{name}" for name in BUTTONS.get(status, ())}
         found = super().get_actions_detail(request, object_id)
         return [button for button in found if button.action_name in shown]
@@ -304,7 +316,7 @@ class ArticleAdmin(ShopAdmin):
 
 
 def _article(object_id: str) -> Article:
-    return get_object_or_404(Article, pk=object_id if object_id.isdigit() else 0)
+    return get_object_or_404(Article, pk=key_of(object_id))
 
 
 def _as_asked(article: Article, data: Mapping[str, Any]) -> Revision:

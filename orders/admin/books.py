@@ -15,7 +15,18 @@ from orders.admin import looks
 from orders.admin.sending_money import stripe_in_words
 from orders.models import Order, Payout, PayoutLine, ReconciliationDifference, ReconciliationRun
 from shop import sheets
-from shop.admin import Question, ReadOnlyAdmin, Table, act, badges, money_column, register, time_column, when
+from shop.admin import (
+    Question,
+    ReadOnlyAdmin,
+    Table,
+    act,
+    badges,
+    key_of,
+    money_column,
+    register,
+    time_column,
+    when,
+)
 from shop.clock import reading
 from shop.money import format_money
 
@@ -205,4 +216,4 @@ def _line(line: PayoutLine) -> Sequence[Any]:
 
 
 def _payout(object_id: str) -> Payout:
-    return get_object_or_404(Payout, pk=object_id if object_id.isdigit() else 0)
+    return get_object_or_404(Payout, pk=key_of(object_id))

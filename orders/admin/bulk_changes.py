@@ -27,7 +27,7 @@ from orders.admin.refill_forms import DaysForm, UntilForm, WhyForm, day_input
 from orders.models import BulkChange, BulkChangeRow, Subscription
 from orders.subscriptions import bulk
 from shop.accounts.models import User
-from shop.admin import Question, ReadOnlyAdmin, Table, act, badges, counted, register, time_column
+from shop.admin import Question, ReadOnlyAdmin, Table, act, badges, counted, key_of, register, time_column
 from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.money import exponent, format_money, to_minor
@@ -105,6 +105,9 @@ def said(change: BulkChange) -> str:
     wanted = change.wanted
     if change.status == BulkChange.Status.DRAFT:
         return "not said yet"
+    if not wanted:
+        # Nothing more to say, or stopped before it was said.
+        return "–"
     if change.kind == Kind.PAUSE:
         return f"until {wanted['until']}" if wanted.get("until") else "until taken up again"
     if change.kind == Kind.SHIFT:
@@ -276,7 +279,7 @@ class BulkChangeAdmin(ReadOnlyAdmin):
 
     def _change(self, request: HttpRequest, object_id: str) -> BulkChange:
         """Return the change; prices are only for those who may decide them."""
-        change = get_object_or_404(BulkChange, pk=object_id if object_id.isdigit() else 0)
+        change = get_object_or_404(BulkChange, pk=key_of(object_id))
         if change.kind == Kind.REPRICE and not request.user.has_perm("orders.add_pricerise"):
             raise Http404
         return change

@@ -21,6 +21,7 @@ from shop.admin import (
     Table,
     act,
     counted,
+    key_of,
     register,
     time_column,
     when,
@@ -127,7 +128,7 @@ class DiscountAdmin(ShopAdmin):
 
     @action(description="Generate codes", icon="qr_code", permissions=["act"])
     def generate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        discount = get_object_or_404(Discount, pk=object_id)
+        discount = get_object_or_404(Discount, pk=key_of(object_id))
 
         def verb(given: dict[str, Any]) -> str:
             made = discounts.generate_codes(
@@ -146,7 +147,7 @@ class DiscountAdmin(ShopAdmin):
 
     @action(description="Download codes (CSV)", icon="download", permissions=["act"])
     def download_codes(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
-        discount = get_object_or_404(Discount, pk=object_id)
+        discount = get_object_or_404(Discount, pk=key_of(object_id))
         answer = StreamingHttpResponse(sheets.lines(_rows(discount)), content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = f'attachment; filename="codes-{discount.pk}.csv"'
         return answer

@@ -18,7 +18,7 @@ from orders.admin.sending_money import send_refund, stripe_in_words
 from orders.models import Order, Payment
 from orders.returns import cancellation, receiving
 from shop.accounts.models import User
-from shop.admin import Question, ReasonForm, act
+from shop.admin import Question, ReasonForm, act, key_of
 from shop.clock import reading
 from shop.mail import outbox
 from shop.mail.models import OutboxMessage
@@ -178,7 +178,7 @@ class OrderButtons(ParcelButtons, paper.OrderPaper, ModelAdmin):
 
 def _order(object_id: str) -> Order:
     rows = Order.objects.select_related("payment")
-    return get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+    return get_object_or_404(rows, pk=key_of(object_id))
 
 
 def _possible(order: Order) -> set[str]:

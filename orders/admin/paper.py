@@ -14,7 +14,7 @@ from orders import paper
 from orders.admin import looks
 from orders.admin.books import order_link
 from orders.models import Invoice, InvoiceSeries, Order, Shipment
-from shop.admin import ReadOnlyAdmin, Table, money_column, register, time_column
+from shop.admin import ReadOnlyAdmin, Table, key_of, money_column, register, time_column
 from shop.api.downloads import pdf
 from shop.clock import reading
 from shop.money import format_money
@@ -89,7 +89,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
     @action(description="PDF", icon="picture_as_pdf", permissions=["view"])
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
         rows = Invoice.objects.select_related("order")
-        invoice = get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+        invoice = get_object_or_404(rows, pk=key_of(object_id))
         return pdf(paper.invoice_pdf(invoice), invoice.code)
 
 
@@ -109,12 +109,12 @@ class OrderPaper(ModelAdmin):
     @action(description="Invoice", icon="picture_as_pdf", permissions=["bill"])
     def invoice(self, request: HttpRequest, object_id: str) -> HttpResponse:
         rows = Invoice.objects.select_related("order").filter(kind=Invoice.Kind.INVOICE)
-        invoice = get_object_or_404(rows, order_id=object_id if object_id.isdigit() else 0)
+        invoice = get_object_or_404(rows, order_id=key_of(object_id))
         return pdf(paper.invoice_pdf(invoice), invoice.code)
 
     @action(description="Packing slip", icon="package_2", permissions=["view"])
     def packing_slip(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        order = get_object_or_404(Order, pk=object_id if object_id.isdigit() else 0)
+        order = get_object_or_404(Order, pk=key_of(object_id))
         return pdf(paper.packing_slip_pdf(order, at=reading.now()), f"packing-slip-{order.reference}")
 
 
@@ -124,7 +124,7 @@ class ParcelPaper(ModelAdmin):
     @action(description="Packing slip", icon="print", permissions=["view"])
     def slip(self, request: HttpRequest, object_id: str) -> HttpResponse:
         rows = Shipment.objects.select_related("order")
-        shipment = get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+        shipment = get_object_or_404(rows, pk=key_of(object_id))
         return pdf(paper.parcel_slip_pdf(shipment), f"packing-slip-{shipment.reference}")
 
 

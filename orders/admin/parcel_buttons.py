@@ -13,7 +13,7 @@ from orders.admin.parcel_forms import AddressForm, RemovePiecesForm
 from orders.admin.sending_money import send_refund
 from orders.models import Order, Shipment
 from shop.accounts.models import User
-from shop.admin import Question, act
+from shop.admin import Question, act, key_of
 from shop.clock import reading
 from shop.exceptions import InvalidInput
 
@@ -86,4 +86,4 @@ def possible(order: Order) -> set[str]:
 
 def _order(object_id: str) -> Order:
     rows = Order.objects.select_related("payment")
-    return get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+    return get_object_or_404(rows, pk=key_of(object_id))

@@ -37,6 +37,7 @@ from shop.admin import (
     act,
     badges,
     counted,
+    key_of,
     on_day,
     register,
     time_column,
@@ -330,9 +331,9 @@ class ReturnAdmin(Buttons):
 
 def _withdrawal(object_id: str) -> Withdrawal:
     rows = Withdrawal.objects.select_related("order")
-    return get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+    return get_object_or_404(rows, pk=key_of(object_id))
 
 
 def _return(object_id: str) -> Return:
     rows = Return.objects.select_related("order__payment")
-    return get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+    return get_object_or_404(rows, pk=key_of(object_id))

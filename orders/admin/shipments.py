@@ -26,6 +26,7 @@ from shop.admin import (
     Table,
     act,
     badges,
+    key_of,
     on_day,
     register,
     site,
@@ -234,7 +235,7 @@ def _possible(shipment: Shipment) -> set[str]:
 
 def _shipment(object_id: str) -> Shipment:
     rows = Shipment.objects.select_related("order")
-    return get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+    return get_object_or_404(rows, pk=key_of(object_id))
 
 
 def _contents(shipment: Shipment) -> Table:

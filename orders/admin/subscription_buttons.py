@@ -15,9 +15,9 @@ from unfold.enums import ActionVariant
 from orders import tasks
 from orders.admin import refill_forms as asked
 from orders.models import BillingCycle, Refill, Subscription
-from orders.subscriptions import changes, cycles, diary, sending, swaps, tags
+from orders.subscriptions import changes, cycles, diary, holding, sending, swaps, tags
 from shop.accounts.models import User
-from shop.admin import Question, act, on_day
+from shop.admin import Question, act, key_of, on_day
 from shop.clock import reading
 from shop.exceptions import ShopError
 from shop.money import format_money
@@ -94,8 +94,10 @@ class SubscriptionButtons(ModelAdmin):
     @action(description="Shift by days", icon="event_upcoming", permissions=["steer"])
     def shift(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def verb(row: Subscription, given: dict[str, Any], at: datetime) -> Subscription:
-            due_on = row.cycles.get(status=BillingCycle.Status.OPEN).due_on
-            return changes.reschedule(row, next_on=due_on + timedelta(days=given["days"]), at=at)
+            cycle = row.cycles.filter(status=BillingCycle.Status.OPEN).first()
+            if cycle is None:
+                raise holding.SubscriptionEnded("It was cancelled meanwhile: there is no date to move.")
+            return changes.reschedule(row, next_on=cycle.due_on + timedelta(days=given["days"]), at=at)
 
         words = f"{_due_in_words(_row(object_id))} What was announced is announced afresh."
         question = Question("Shift the next refill", words, "Shift")
@@ -210,7 +212,7 @@ def possible(row: Subscription, *, at: datetime) -> set[str]:
 
 def _row(object_id: str) -> Subscription:
     rows = Subscription.objects.select_related("customer", "variant__product", "card", "started_by__order")
-    return get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+    return get_object_or_404(rows, pk=key_of(object_id))
 
 
 def _tag(row: Subscription) -> str:

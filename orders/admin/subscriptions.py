@@ -138,8 +138,8 @@ class SubscriptionAdmin(SubscriptionButtons, BulkActions, ReadOnlyAdmin):
         return shown
 
     def get_tables(self, request: HttpRequest, obj: Subscription) -> Sequence[Table]:
-        before = parse_datetime(request.GET.get("before", "").replace(" ", "+"))
-        entries, older = refill_history.page_of(obj, before=before if _is_moment(before) else None)
+        before = _moment(request.GET.get("before", ""))
+        entries, older = refill_history.page_of(obj, before=before)
         rows = [entry.cells() for entry in entries]
         if older is not None:
             address = f"?{urlencode({'before': older.isoformat()})}"
@@ -203,8 +203,15 @@ def _outlook(row: Any) -> Outlook:
     return kept
 
 
-def _is_moment(value: datetime | None) -> bool:
-    return value is not None and value.tzinfo is not None
+def _moment(text: str) -> datetime | None:
+    """Return the moment that an "Older" link names; None for anything else that an address may say."""
+    try:
+        found = parse_datetime(text.replace(" ", "+"))
+        # Moments that lie on no day of the shop's calendar, in the years 1 and 9999, cannot be shown either.
+        zone = ZoneInfo(settings.SHOP_TIME_ZONE)
+        return found.astimezone(zone) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def due_tomorrow(at: datetime) -> QuerySet[Refill]:

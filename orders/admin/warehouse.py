@@ -21,7 +21,7 @@ from orders.admin.parcel_forms import CarrierForm, TrackingFileForm
 from orders.models import Order, Shipment
 from orders.shipments import carrier_file
 from shop import sheets
-from shop.admin import Table, badges, counted, on_day, when
+from shop.admin import Table, badges, counted, key_of, on_day, when
 from shop.clock import reading
 from shop.exceptions import ShopError
 
@@ -101,7 +101,7 @@ def pick_list(request: HttpRequest) -> HttpResponse:
     """Show where to fetch what (GET); pack the orders from just those lots (POST)."""
     if request.method == "POST":
         return _pack_picked(request)
-    wanted = [pk for pk in request.GET.getlist("order") if pk.isdigit()][:AT_ONCE]
+    wanted = [key_of(pk) for pk in request.GET.getlist("order")][:AT_ONCE]
     orders = list(shipments.with_parts(shipments.ready().filter(pk__in=wanted)))
     made = shipments.plan(orders, at=reading.now())
     stops = shipments.round_trip(orders, made)

@@ -10,6 +10,7 @@ from orders import refill_links
 from orders.emails import refill_access as letters
 from orders.models import Customer, Refill, Subscription
 from orders.refill_links import Claim
+from shop.accounts import registration
 from shop.mail import outbox
 
 
@@ -21,7 +22,7 @@ def customer_of(claim: Claim) -> int | None:
 
 def send_to(email: str, *, at: datetime) -> None:
     """Mail fresh links to whoever has refills under this address; nothing happens for any other."""
-    _send(Customer.objects.filter(email__iexact=email), at=at)
+    _send(Customer.objects.filter(registration.written_as(email)), at=at)
 
 
 def send_for(expired: str, *, at: datetime) -> None:
@@ -33,8 +34,15 @@ def send_for(expired: str, *, at: datetime) -> None:
     _send(Customer.objects.filter(pk__in=[customer_id]), at=at)
 
 
-@transaction.atomic(durable=True)
 def _send(customers: QuerySet[Customer], *, at: datetime) -> None:
+    if not _write(customers, at=at):
+        # A mail wakes a worker, which takes a moment, and longer when Redis is gone: so does no mail.
+        outbox.nudge_sweep()
+
+
+@transaction.atomic(durable=True)
+def _write(customers: QuerySet[Customer], *, at: datetime) -> bool:
+    """Write the mails to those who have refills; return whether there are any."""
     known = _by_customer(Subscription.objects.filter(customer__in=customers))
     # For an address that we do not know the same is done with somebody's row and taken back, so that the
     # answer takes as long. Read for everybody, for the same reason.
@@ -43,6 +51,7 @@ def _send(customers: QuerySet[Customer], *, at: datetime) -> None:
         outbox.enqueue(letters.fresh_link(mine, at=at), to=mine[0].customer.email, at=at)
     if not known:
         transaction.set_rollback(True)
+    return bool(known)
 
 
 def _by_customer(rows: QuerySet[Subscription], *, most: int = 100) -> dict[int, list[Subscription]]:

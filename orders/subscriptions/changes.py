@@ -26,6 +26,7 @@ from orders.subscriptions import (
     sweeps,
 )
 from orders.subscriptions.holding import Held
+from shop.characters import one_line
 from shop.exceptions import Conflict, InvalidInput, NotFound
 from shop.mail import outbox
 from shop.transitions import advance
@@ -160,7 +161,8 @@ def end(subscription: Subscription, *, reason: str, at: datetime) -> Subscriptio
     holding.take_out(held, at=at)
     cycles.close(held.cycle, BillingCycle.Status.CANCELLED, at=at)
     extras.drop_all(held.subscription, at=at)
-    _advance(held.subscription, Status.CANCELLED, status_reason=reason[:200], cancelled_at=at)
+    # Staff read it in a table and a report, among the words of others.
+    _advance(held.subscription, Status.CANCELLED, status_reason=one_line(reason)[:200], cancelled_at=at)
     diary.note(held.subscription, "Cancelled. Nothing is charged for it any more.", at=at)
     letter = letters.subscription_cancelled(held.subscription, at=at)
     outbox.enqueue(letter, to=held.subscription.customer.email, at=at)

@@ -184,9 +184,9 @@ def blank_orders(orders: models.QuerySet[Order]) -> int:
 
 
 def _drop_by_address(email: str) -> None:
-    StockRequest.objects.filter(email__iexact=email).delete()
-    Cart.objects.filter(email__iexact=email, order__isnull=True, user__isnull=True).delete()
-    OutboxMessage.objects.filter(to__iexact=email).exclude(status="pending").update(
+    StockRequest.objects.filter(registration.written_as(email)).delete()
+    Cart.objects.filter(registration.written_as(email), order__isnull=True, user__isnull=True).delete()
+    OutboxMessage.objects.filter(registration.written_as(email, field="to")).exclude(status="pending").update(
         to=NOBODY, subject="", text="", html="", template="", context={}
     )
 

@@ -72,7 +72,7 @@ def export(user: User, *, at: datetime) -> dict[str, Any]:
 def _any_case(field: str, emails: Iterable[str]) -> Q:
     found = Q()
     for email in sorted(emails):
-        found |= Q(**{f"{field}__iexact": email})
+        found |= registration.written_as(email, field=field)
     return found
 
 

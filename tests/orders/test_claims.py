@@ -62,6 +62,22 @@ def test_confirming_the_address_brings_orders_and_refills_whatever_their_case(ti
     assert app.get(f"orders/{other['reference']}").status_code == 404
 
 
+@pytest.mark.parametrize("alike", ["ada@buyer-\u0131n.example", "ada@\u017fhop.example"])
+def test_an_address_that_only_looks_alike_brings_nothing(till: Till, alike: str) -> None:
+    """The capital of a dotless ı is I, that of a long ſ is S: the domains are a stranger's own."""
+    make_variant(sku="FLK", is_subscribable=True)
+    till.bought(("FLK", 1, REFILL), email=alike.replace("\u0131", "i").replace("\u017f", "s"))
+    eve = User.objects.create_user(alike, PASSWORD)
+    registration.vouch_for(eve, at=reading.now())
+
+    claimed = claims.claim(eve, at=reading.now())
+
+    assert claimed == claims.Claimed(orders=0, customers=0)
+    assert Order.objects.get().user is None
+    assert Customer.objects.get().user is None
+    assert not Order.objects.filter(registration.written_as(alike)).exists()
+
+
 def test_what_is_ordered_as_a_guest_later_joins_at_the_next_sign_in_once(till: Till) -> None:
     make_variant(sku="FLK", is_subscribable=True)
     ada = User.objects.create_user(EMAIL, PASSWORD)

@@ -262,6 +262,41 @@ def test_a_long_history_is_paged_and_costs_the_same(
     assert manager.get(page, {"before": "no day"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-02-30T00:00:00Z",
+        "2026-01-01T25:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+        "2026-01-01T00:00:00",
+        "9" * 500,
+    ],
+)
+def test_a_moment_that_there_is_not_shows_the_newest_of_the_history(
+    routine: Routine, manager: Client, moment: str
+) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+
+    page = manager.get(f"/admin/orders/subscription/{subscription.pk}/change/", {"before": moment})
+
+    assert page.status_code == 200
+    assert "History, newest first" in page.content.decode()
+
+
+def test_the_date_of_what_was_cancelled_meanwhile_is_not_moved(routine: Routine, manager: Client) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    seen = seen_on(manager, subscription, "shift")
+    changes.cancel(subscription, reason="Moved house.", at=routine.at)
+
+    answer = press(manager, subscription, "shift", days=5, seen=seen)
+
+    assert answer.status_code == 200
+    assert "It was cancelled meanwhile" in answer.content.decode()
+    assert not subscription.cycles.filter(status="open").exists()
+
+
 def test_reading_a_page_changes_nothing(routine: Routine, manager: Client) -> None:
     (subscription,) = routine.begin((make_variant(), 1, "week", 4))
 

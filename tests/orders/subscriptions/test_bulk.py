@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from catalog.models import Variant
 from orders.models import BulkChange, BulkChangeRow, PriceRise, Refill, Subscription
 from orders.subscriptions import billing, bulk, changes, holding
 from shop.accounts.models import User
@@ -257,6 +258,53 @@ def test_from_the_list_to_the_outcome_in_the_admin(routine: Routine, manager: Us
     assert cycle_of(one).due_on == due_on + days(3)
     page = client.get(f"/admin/orders/bulkchange/{change.pk}/change/").content.decode()
     assert "2 done" in page.replace("\xa0", " ").lower()
+
+
+def test_what_is_sold_no_more_by_its_turn_is_refused_and_stops_nothing_else(
+    routine: Routine, manager: User
+) -> None:
+    begin_many(routine, 2)
+    new = make_variant(sku="FLK-NEW")
+    swap = said_yes(Kind.SWAP, {"sku": "FLK-NEW"}, manager, at=routine.at)
+    shift = said_yes(Kind.SHIFT, {"days": 5}, manager, at=routine.at)
+    Variant.objects.filter(pk=new.pk).update(archived_at=routine.at)
+
+    assert bulk.work_off(at=routine.at) == 4
+
+    swap.refresh_from_db()
+    assert (swap.status, outcomes(swap)) == ("done", ["refused"] * 2)
+    assert "FLK-NEW" in swap.rows.first().words
+    assert outcomes(shift) == ["done"] * 2
+    assert not Subscription.objects.filter(variant=new).exists()
+
+
+@pytest.mark.parametrize("kind", Kind.values)
+def test_one_that_was_stopped_before_anything_was_said_is_still_listed(
+    routine: Routine, manager: User, kind: str
+) -> None:
+    begin_many(routine, 1)
+    client = Client()
+    client.force_login(manager)
+    change = bulk.draft(kind, Subscription.objects.all(), actor=manager, at=routine.at)
+
+    client.post(f"/admin/orders/bulkchange/{change.pk}/stop_it/")
+
+    for page in ("", f"{change.pk}/change/", f"{change.pk}/say_yes/"):
+        assert client.get(f"/admin/orders/bulkchange/{page}").status_code == 200
+    change.refresh_from_db()
+    assert change.status == "dropped"
+
+
+@pytest.mark.parametrize("chosen", [["\N{SUPERSCRIPT TWO}"], ["abc"], ["\x00"], [""], ["9" * 5000]])
+def test_rows_that_nobody_can_choose_are_refused(routine: Routine, manager: User, chosen: list[str]) -> None:
+    begin_many(routine, 1)
+    client = Client()
+    client.force_login(manager)
+
+    answer = client.post("/admin/orders/subscription/", {"action": "bulk_skip", "_selected_action": chosen})
+
+    assert answer.status_code == 400
+    assert not BulkChange.objects.exists()
 
 
 @pytest.mark.race

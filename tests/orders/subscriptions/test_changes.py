@@ -156,6 +156,15 @@ def test_after_a_cancellation_nothing_is_charged(charged: Routine) -> None:
         changes.skip(subscription, at=due_at)
 
 
+def test_the_words_of_a_cancellation_are_one_line_that_shows_what_it_says(routine: Routine) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+
+    changes.cancel(subscription, reason="Too dear.\n\x1b[2J \u202eevil\u202c", at=routine.at)
+
+    subscription.refresh_from_db()
+    assert subscription.status_reason == "Too dear. [2J evil"
+
+
 def test_a_claimed_refill_that_is_cancelled_in_time_is_not_charged(charged: Routine) -> None:
     subscription, refill, due_at = announced(charged)
     (refill_id,) = billing.claim(at=due_at)

@@ -15,6 +15,7 @@ from orders.models import BillingCycle, Refill, Subscription
 from orders.refill_links import Purpose
 from orders.subscriptions import billing, changes, cycles, extras, skipping
 from shop.logs import redact
+from shop.mail import outbox
 from shop.transitions import InvalidTransition
 from tests.factories.catalog import make_oil, make_variant
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails, together
@@ -306,6 +307,20 @@ def test_an_unknown_address_costs_as_many_queries_and_writes_nothing(
 
     assert known == unknown
     assert [mail.to for mail in mails("refill_links")] == [flakes.customer.email]
+
+
+def test_a_worker_is_woken_whoever_asks_for_a_link(
+    flakes: Subscription, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    """Waking takes a moment, and far longer while Redis is gone: it must not tell who has refills."""
+    woken: list[str] = []
+    monkeypatch.setattr(outbox, "wake", lambda task, *args: woken.append(task.name))
+
+    for email in (flakes.customer.email, "eve@buyer.example"):
+        with django_capture_on_commit_callbacks(execute=True):
+            Client().post("/refills", {"email": email})
+
+    assert woken == ["mail.deliver_message", "mail.sweep_outbox"]
 
 
 def test_an_address_with_two_customers_gets_a_link_to_each(routine: Routine) -> None:
