@@ -63,9 +63,12 @@ def dissolve(refill: Refill) -> None:
 
 
 def requote(refill: Refill, *, at: datetime) -> None:
-    """Quote a locked refill again. If it rose, its owner is told and the charge waits for that notice."""
+    """Quote a locked refill again. If it rose, its owner is told and the charge waits for that notice.
+
+    So it does where the last notice has not gone out: it would tell of what is no longer in it.
+    """
     quote = quoting.quote(refill, at=at)
-    if refill.quoted_total is not None and quote.total <= refill.quoted_total:
+    if refill.quoted_total is not None and quote.total <= refill.quoted_total and not notices.waits(refill):
         notices.lower(refill, quote, at=at)
         return
     notices.tell(refill, quote, charge_at=refill.next_attempt_at or at, at=at)

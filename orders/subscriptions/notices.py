@@ -51,6 +51,12 @@ def lower(refill: Refill, quote: Quote, *, at: datetime) -> None:
     refill.save(update_fields=["quoted_total", "quoted_at"])
 
 
+def waits(refill: Refill) -> bool:
+    """Return whether the latest notice of a locked refill is still to go out, and its charge waits for it."""
+    notice = refill.notice
+    return refill.asked_at is None and notice is not None and notice.status == OutboxMessage.Status.PENDING
+
+
 def is_still_true(message: OutboxMessage, *, at: datetime) -> bool:
     """Return whether a reminder may go out; asked just before it is sent, which may be hours after it was
     written. Not for a refill that has ended, was told anew or is sent now; a copy says what was said.

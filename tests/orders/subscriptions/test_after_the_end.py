@@ -77,6 +77,21 @@ def test_a_reminder_that_was_told_anew_before_it_went_is_sent_once(routine: Rout
     assert Refill.objects.get().notice == second
 
 
+def test_a_reminder_that_waits_tells_of_what_is_in_the_parcel_when_it_goes(routine: Routine) -> None:
+    flakes, oil = routine.begin((make_variant(), 1, "week", 4), (make_oil(), 1, "week", 4))
+    at = cycle_of(flakes).due_at - days(5)
+    planning.plan(at=at)
+    changes.skip(oil, at=at)
+
+    delivery.deliver_due(at=at)
+
+    first, second = mails("refill_upcoming")
+    assert (first.status, second.status) == ("suppressed", "sent")
+    assert oil.variant.product.name in first.text
+    assert oil.variant.product.name not in second.text
+    assert Refill.objects.get().next_attempt_at == cycle_of(flakes).due_at
+
+
 def test_a_copy_of_a_reminder_goes_out_whatever_became_of_the_refill(routine: Routine) -> None:
     staff = User.objects.create_superuser("manager@shop.example", "secret-words-9")
     (subscription,) = routine.begin((make_variant(), 1, "week", 4))
