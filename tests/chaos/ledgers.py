@@ -113,7 +113,7 @@ LOOSE_ENDS = {
     "refunds that Stripe was never asked for": "SELECT count(*) FROM orders_stripe_refund WHERE status = 'requested'",
     "stored events that were not worked off": "SELECT count(*) FROM orders_webhook_event WHERE processed_at IS NULL",
     "mails that were not sent": "SELECT count(*) FROM mail_outbox WHERE status = 'pending'",
-    "events of a forger": "SELECT count(*) FROM orders_webhook_event WHERE event_id ~ '^evt_(bad|tamper|old|no_sig)'",
+    "events of a forger": "SELECT count(*) FROM orders_webhook_event WHERE event_id ~ '^evt_(bad|tamper|old|no_sig)[a-z_]*_[0-9a-f]{12}$'",
     "orders without a payment": "SELECT count(*) FROM orders_order o"
     " WHERE NOT EXISTS (SELECT FROM orders_payment p WHERE p.order_id = o.id)",
     "reservations of orders that ended": "SELECT count(*) FROM catalog_stock_reservation r"
