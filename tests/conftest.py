@@ -50,6 +50,12 @@ def at() -> datetime:
 
 
 @pytest.fixture
+def doors_clock(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doors read the moment that tests call now: what is due weeks after it lies ahead, whatever today is."""
+    monkeypatch.setattr("shop.clock.reading.now", lambda: at)
+
+
+@pytest.fixture
 def regions(request: pytest.FixtureRequest, at: datetime) -> None:
     """Shipping zones, tax rates and sellers of the sample data, in whatever database the test has."""
     marker = request.node.get_closest_marker("django_db")

@@ -11,7 +11,7 @@ from shop.accounts.models import User
 from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import Routine, cycle_of, days
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors_clock")]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from shop.exceptions import InvalidInput, Stale
 from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails, together
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors_clock")]
 Kind, Outcome = BulkChange.Kind, BulkChangeRow.Outcome
 
 
