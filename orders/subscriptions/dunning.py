@@ -14,7 +14,7 @@ from django.db.models import Q
 from orders import attempts, payments
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, PaymentAttempt, Refill, Subscription
-from orders.subscriptions import cycles, diary, membership, sweeps
+from orders.subscriptions import cycles, membership, parcels, sweeps
 from shop.mail import outbox
 from shop.transitions import advance
 
@@ -90,17 +90,10 @@ def stop(refill: Refill, *, reason: str, at: datetime) -> None:
     """Give a locked refill up: it has failed, its subscriptions pause, their owner is told."""
     advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.FAILED, next_attempt_at=None)
     membership.free_extras(refill)
-    for cycle in refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription"):
-        if cycle.subscription.status == Subscription.Status.ACTIVE:
-            advance(
-                cycle.subscription,
-                field="status",
-                table=Subscription.STATUS_STEPS,
-                target=Subscription.Status.PAUSED,
-                status_reason=reason[:200],
-                paused_at=at,
-            )
-            diary.note(cycle.subscription, f"Rests: {reason}", by=diary.By.SHOP, at=at)
+    still_open = refill.cycles.filter(
+        status=BillingCycle.Status.OPEN, subscription__status=Subscription.Status.ACTIVE
+    )
+    parcels.pause(still_open.select_related("subscription"), reason, at=at)
     outbox.enqueue(letters.refill_stopped(refill), to=refill.customer.email, at=at)
 
 

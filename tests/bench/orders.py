@@ -20,6 +20,7 @@ import django
 from django.core.management import call_command
 from django.db import connection
 
+from tests.bench import server
 from tests.chaos.report import machine
 from tests.chaos.stack import database_of_its_own
 
@@ -74,9 +75,10 @@ def _seed(total: int) -> None:
 
     began = time.monotonic()
     counts = order_rows.seed(total)
-    print(f"machine: {machine()}, Python {platform.python_version()}, {_server()}")
+    ran_on = server.described("fsync")
+    print(f"machine: {machine()}, Python {platform.python_version()}, {ran_on}")
     print("rows: " + ", ".join(f"{count:,} {table}" for table, count in counts.items()))
-    print(f"written in {time.monotonic() - began:.0f} s; the database has {_size()}\n")
+    print(f"written in {time.monotonic() - began:.0f} s; the database has {server.size()}\n")
 
 
 def _measure(rounds: int, chance: random.Random) -> float:
@@ -225,19 +227,6 @@ def _explain() -> None:
 def _print_plan(rows: Any) -> None:
     plan = rows.order_by("-id")[:25].explain(analyze=True, buffers=True, costs=False)
     print("\n".join(line[:160] for line in plan.splitlines()))
-
-
-def _server() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT split_part(version(), ' on ', 1), current_setting('fsync')")
-        version, fsync = cursor.fetchone()
-    return f"{version} (fsync {fsync})"
-
-
-def _size() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_size_pretty(pg_database_size(current_database()))")
-        return cursor.fetchone()[0]
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from tests.bench import stripe_pace
+from tests.bench import server, stripe_pace
 from tests.bench.refill_crew import CLAIMED_AT_ONCE, Crew, Done, Job
 from tests.chaos.report import machine
 from tests.chaos.stack import database_of_its_own
@@ -118,9 +118,10 @@ def seed(total: int, due: int) -> None:
 
     began = time.monotonic()
     counts = refill_rows.seed(total, due)
-    print(f"\n{total:,} subscriptions, {due:,} of them due; {_server()}")
+    ran_on = server.described("fsync", "shared_buffers")
+    print(f"\n{total:,} subscriptions, {due:,} of them due; {ran_on}")
     print("rows: " + ", ".join(f"{count:,} {table}" for table, count in counts.items()))
-    print(f"written in {time.monotonic() - began:.0f} s; the database has {_size()}", flush=True)
+    print(f"written in {time.monotonic() - began:.0f} s; the database has {server.size()}", flush=True)
 
 
 def measure(found: Figures, do: Callable[..., Done], *, workers: int, rounds: int, with_ticks: bool) -> None:
@@ -264,21 +265,6 @@ def _stripe(seconds: int) -> list[str]:
     is_met = busiest <= MOST_PER_S and rate >= LEAST_PER_S
     _judge(missed, words, f"{LEAST_PER_S:.0f} to {MOST_PER_S}", is_met)
     return missed
-
-
-def _server() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT split_part(version(), ' on ', 1), current_setting('fsync'), current_setting('shared_buffers')"
-        )
-        version, fsync, buffers = cursor.fetchone()
-    return f"{version} (fsync {fsync}, shared_buffers {buffers})"
-
-
-def _size() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_size_pretty(pg_database_size(current_database()))")
-        return cursor.fetchone()[0]
 
 
 if __name__ == "__main__":
