@@ -6,8 +6,9 @@ did so asks for money. A worker that dies leaves a row in `charging`; `reclaim` 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -244,9 +245,36 @@ def _run(statement: str, **values: datetime | int) -> list[int]:
         return sorted(row[0] for row in cursor.fetchall())
 
 
-@transaction.atomic(durable=True)
 def _reserve(refill_id: int, *, at: datetime) -> Order | None:
-    """RESERVE: use the claim up, look at everything once more, write the order, hold its stock."""
+    """RESERVE in a transaction; what is in the way undoes it, and is written down in one of its own."""
+    try:
+        return _reserve_locked(refill_id, at=at)
+    except inventory.OutOfStock as missing:
+        _make_way(refill_id, partial(shortage.wait, shortage=missing, at=at))
+    except (redemptions.DiscountUsedUp, redemptions.DiscountUsedBefore) as gone:
+        logger.info("refill %s is quoted again: %s", refill_id, gone.detail)
+        _make_way(refill_id, partial(_claim_anew, at=at))
+    return None
+
+
+@transaction.atomic(durable=True)
+def _make_way(refill_id: int, step: Callable[[Refill], None]) -> None:
+    refill = cycles.lock_refill(refill_id)
+    if refill.status == Status.CLAIMED:
+        step(refill)
+
+
+def _claim_anew(refill: Refill, *, at: datetime) -> None:
+    advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED, next_attempt_at=at)
+
+
+@transaction.atomic(durable=True)
+def _reserve_locked(refill_id: int, *, at: datetime) -> Order | None:
+    """Use the claim up, look at everything once more, write the order, hold its stock.
+
+    :raises catalog.inventory.OutOfStock: naming what is short.
+    :raises redemptions.DiscountUsedUp: or DiscountUsedBefore, if a discount is gone meanwhile.
+    """
     refill = cycles.lock_refill(refill_id)
     if refill.status != Status.CLAIMED:
         return None
@@ -261,11 +289,7 @@ def _reserve(refill_id: int, *, at: datetime) -> Order | None:
     _leave_to_rest(refill, open_cycles, at=at)
     if refill.status != Status.CLAIMED:
         return None
-    try:
-        order = _hold(refill.order, at=at) if refill.order else _place(refill, at=at)
-    except inventory.OutOfStock as missing:
-        shortage.wait(refill, missing, at=at)
-        return None
+    order = _hold(refill.order, at=at) if refill.order else _place(refill, at=at)
     if order is None:
         return None
     advance(
@@ -333,7 +357,7 @@ def _ask_about_card(order: Order, card: SavedCard, *, at: datetime) -> None:
 def _place(refill: Refill, *, at: datetime) -> Order | None:
     """Write the refill's order, at no more than was quoted; None if it has to be told anew first.
 
-    :raises catalog.inventory.OutOfStock: naming what is short; no order is written then.
+    :raises catalog.inventory.OutOfStock: or what else `placement.place_order` does.
     """
     try:
         quote = quoting.quote(refill, at=at)
@@ -358,14 +382,7 @@ def _place(refill: Refill, *, at: datetime) -> Order | None:
         user=customer.user,
         customer=customer,
     )
-    # A savepoint: when stock is short, the order is taken back and the refill remembers why.
-    try:
-        with transaction.atomic():
-            return placement.place_order(draft, hold_until=at + STOCK_HELD_FOR, at=at)
-    except (redemptions.DiscountUsedUp, redemptions.DiscountUsedBefore) as gone:
-        logger.info("refill %s is quoted again: %s", refill, gone.detail)
-        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED, next_attempt_at=at)
-        return None
+    return placement.place_order(draft, hold_until=at + STOCK_HELD_FOR, at=at)
 
 
 def _hold(order: Order, *, at: datetime) -> Order:

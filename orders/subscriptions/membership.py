@@ -133,10 +133,7 @@ def free_extras(refill: Refill) -> None:
 
 def finish_extras(refill: Refill, *, at: datetime) -> None:
     """One-off items of a refill that is paid are charged, and do not come again."""
-    ids = list(refill.items.exclude(extra=None).values_list("extra_id", flat=True))
-    if not ids:
-        return
-    charged = RefillExtra.objects.filter(pk__in=ids)
+    charged = RefillExtra.objects.filter(pk__in=refill.items.exclude(extra=None).values("extra"))
     charged.update(status=RefillExtra.Status.CHARGED, ended_at=at, refill=refill)
 
 
