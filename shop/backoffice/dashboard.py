@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -19,6 +20,7 @@ from orders.admin.subscriptions import due_tomorrow
 from orders.models import Order, Refill, Shipment
 from shop.admin import site
 from shop.clock import reading
+from shop.mail import delivery
 from shop.mail.models import OutboxMessage
 
 
@@ -47,6 +49,8 @@ class _Kind:
 
 def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the admin's index what this person may see of it: one query for all numbers."""
+    if why := delivery.why_held_back():
+        messages.warning(request, why)
     return {**context, "tasks": list(tasks_for(request, at=reading.now()))}
 
 
