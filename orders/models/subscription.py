@@ -191,6 +191,10 @@ class Refill(models.Model):
     claims = models.PositiveIntegerField(default=0, db_default=0)
     # How often Stripe's answer did not come under the claims since it was last due.
     unanswered = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # How often our own work broke over it, and over what; nobody takes it up again before it has rested.
+    stumbles = models.PositiveSmallIntegerField(default=0, db_default=0)
+    stumbled_over = models.CharField(max_length=300, blank=True, default="", db_default="")
+    rests_until = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
@@ -218,6 +222,11 @@ class Refill(models.Model):
                 fields=["first_declined_at"],
                 condition=Q(status__in=["dunning", "action_required"], next_attempt_at__isnull=True),
                 name="orders_refill_owner_waits",
+            ),
+            models.Index(
+                fields=["rests_until"],
+                condition=Q(rests_until__isnull=False),
+                name="orders_refill_rests",
             ),
         ]
 

@@ -67,6 +67,7 @@ _DUE = """
     WHERE refill.status IN ('planned', 'backordered', 'dunning') AND refill.next_attempt_at <= %(at)s
       AND refill.card_id IS NOT NULL AND (notice.sent_at <= %(told_by)s OR refill.asked_at IS NOT NULL)
       AND (refill.status <> 'planned' OR refill.next_attempt_at > %(stale)s)
+      AND (refill.rests_until IS NULL OR refill.rests_until <= %(at)s)
     ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
     FOR UPDATE OF refill SKIP LOCKED
 """
@@ -84,6 +85,7 @@ _RECLAIM = """
         SELECT id, status = 'claimed' OR claimed_at <= %(too_old)s AS is_free FROM orders_refill
         WHERE (status = 'claimed' AND claimed_at <= %(unheard)s)
            OR (status = 'charging' AND claimed_at <= %(handed_over)s
+               AND (rests_until IS NULL OR rests_until <= %(at)s)
                AND (claimed_at <= %(too_old)s OR next_attempt_at IS NULL OR next_attempt_at <= %(at)s))
         ORDER BY claimed_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), free AS MATERIALIZED (

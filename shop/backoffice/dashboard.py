@@ -18,6 +18,7 @@ from orders.admin.payments import declined_payments
 from orders.admin.returns import open_returns, open_withdrawals
 from orders.admin.subscriptions import due_tomorrow
 from orders.models import Order, Refill, Shipment
+from orders.subscriptions import giving_back
 from shop.admin import site
 from shop.clock import reading
 from shop.mail import delivery
@@ -104,6 +105,11 @@ def refills_in_trouble(at: datetime) -> QuerySet[Refill]:
     return Refill.objects.filter(status__in=[Refill.Status.DUNNING, Refill.Status.ACTION_REQUIRED])
 
 
+def refills_that_stumble(at: datetime) -> QuerySet[Refill]:
+    """Refills that our own work breaks over; each is tried again after a pause."""
+    return giving_back.stumbling(at=at)
+
+
 def unsent_mails(at: datetime) -> QuerySet[OutboxMessage]:
     """Mails that were given up, or whose sending failed and is tried again."""
     return OutboxMessage.objects.filter(
@@ -134,6 +140,10 @@ KINDS = (
     _Kind(
         "Refills in dunning", "declined, or the bank wants its customer", refills_in_trouble,
         {"status__in": "dunning,action_required"},
+    ),
+    _Kind(
+        "Refills that stumble", "our own work breaks over them; see why", refills_that_stumble,
+        {"stumbles": "yes"}, True,
     ),
     _Kind("Low stock", "at or under the reorder point", inventory.low_levels, {"level": "low"}, True),
     _Kind(

@@ -1,0 +1,70 @@
+"""Claimed refills that are not charged now wait again as they did before; nothing of them is lost.
+
+The breaker gives back what nobody has begun. What our own work stumbles over is put aside for longer each
+time, counted and shown to staff, so that it takes nobody's place.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import OperationalError, transaction
+from django.db.models import QuerySet
+
+from orders import attempts
+from orders.models import Refill
+from shop.transitions import advance
+
+logger = logging.getLogger(__name__)
+
+Status = Refill.Status
+# After an error that nobody expected, doubled each time.
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
+# It has gone well since, or somebody would have seen it again by then.
+SHOWN_FOR = timedelta(days=1)
+
+
+@contextmanager
+def if_it_stumbles(refill_id: int, *, at: datetime) -> Iterator[None]:
+    """Charge a claimed refill in the block: an error that nobody expects is logged, and the refill put aside.
+
+    :raises OperationalError: if the database is gone, or a lock was not had: that is no fault of the refill.
+    """
+    try:
+        yield
+    except OperationalError:
+        raise
+    except Exception as error:
+        logger.exception("refill %s is put aside", refill_id)
+        _put_aside(refill_id, f"{type(error).__name__}: {error}"[:300], at=at)
+
+
+def stumbling(*, at: datetime) -> QuerySet[Refill]:
+    """Return the refills that were put aside of late, and are not paid."""
+    return Refill.objects.filter(stumbles__gt=0, rests_until__gte=at - SHOWN_FOR).exclude(status=Status.PAID)
+
+
+@transaction.atomic(durable=True)
+def _put_aside(refill_id: int, why: str, *, at: datetime) -> None:
+    refill = Refill.objects.select_for_update().get(pk=refill_id)
+    if refill.status not in {Status.CLAIMED, Status.CHARGING}:
+        return
+    refill.rests_until = at + min(FIRST_PAUSE * 2 ** min(refill.stumbles, 10), LONGEST_PAUSE)
+    refill.stumbles += 1
+    refill.stumbled_over = why
+    refill.save(update_fields=["rests_until", "stumbles", "stumbled_over"])
+    if refill.status == Status.CLAIMED:
+        advance(refill, field="status", table=Refill.STATUS_STEPS, target=_as_before(refill))
+
+
+def _as_before(refill: Refill) -> str:
+    """Return what a claimed refill was before its claim. One that was being charged is brought to its end."""
+    if refill.order is None:
+        return Status.PLANNED if refill.short_since is None else Status.BACKORDERED
+    if refill.order.payment.attempts.filter(outcome__in=attempts.UNRESOLVED).exists():
+        return Status.CHARGING
+    if refill.short_since is not None:
+        return Status.BACKORDERED
+    return Status.DUNNING if refill.failed_attempts else Status.CHARGING
