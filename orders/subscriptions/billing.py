@@ -24,6 +24,7 @@ from orders.subscriptions import (
     cycles,
     dunning,
     fencing,
+    giving_back,
     guards,
     membership,
     notices,
@@ -142,7 +143,7 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
     (`settlement.settle_free` finds it), or Stripe does not answer (then it is claimed again later, and the
     same attempt goes on). Network: no transaction.
     """
-    if not guards.may_charge() or not Refill.objects.filter(pk=refill_id, status=Status.CLAIMED).exists():
+    if not guards.may_charge() or not giving_back.may_begin(refill_id):
         return None
     with alive.at_work(alive.REFILL, refill_id):
         order = _reserve(refill_id, at=at)

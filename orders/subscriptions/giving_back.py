@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
 from orders import attempts
-from orders.models import Refill
+from orders.models import PaymentAttempt, Refill, RefillBreaker
 from shop.transitions import advance
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
 # It has gone well since, or somebody would have seen it again by then.
 SHOWN_FOR = timedelta(days=1)
+# An order that was never declined, nor short of stock at a retry: a worker left it while it was charged.
+_BEGUN = Q(order__isnull=False, failed_attempts=0, short_since__isnull=True)
 
 
 @contextmanager
@@ -39,6 +41,35 @@ def if_it_stumbles(refill_id: int, *, at: datetime) -> Iterator[None]:
     except Exception as error:
         logger.exception("refill %s is put aside", refill_id)
         _put_aside(refill_id, f"{type(error).__name__}: {error}"[:300], at=at)
+
+
+def may_begin(refill_id: int) -> bool:
+    """Return whether a refill is claimed, and the breaker does not stop it. One query.
+
+    What was being charged before is brought to its end, whatever the breaker says.
+    """
+    is_stopped = Q(Exists(RefillBreaker.objects.filter(state=RefillBreaker.State.OPEN)))
+    claimed = Refill.objects.filter(pk=refill_id, status=Status.CLAIMED)
+    return claimed.exclude(is_stopped & ~_BEGUN).exists()
+
+
+@transaction.atomic(savepoint=False)
+def after_a_trip() -> int:
+    """Let what is claimed and was not begun wait as it did before it was claimed; return how many.
+
+    The dates stay. One that a worker takes up at this moment is left to it.
+    """
+    unanswered = PaymentAttempt.objects.filter(
+        payment__order=OuterRef("order"), outcome__in=attempts.UNRESOLVED
+    )
+    free = Refill.objects.filter(~_BEGUN, ~Exists(unanswered), status=Status.CLAIMED)
+    ids = list(free.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+    before = Case(
+        When(short_since__isnull=False, then=Value(Status.BACKORDERED)),
+        When(order__isnull=False, then=Value(Status.DUNNING)),
+        default=Value(Status.PLANNED),
+    )
+    return Refill.objects.filter(pk__in=ids, status=Status.CLAIMED).update(status=before)
 
 
 def stumbling(*, at: datetime) -> QuerySet[Refill]:
