@@ -191,7 +191,8 @@ class Refill(models.Model):
     claims = models.PositiveIntegerField(default=0, db_default=0)
     # How often Stripe's answer did not come under the claims since it was last due.
     unanswered = models.PositiveSmallIntegerField(default=0, db_default=0)
-    # How often our own work broke over it, and over what; nobody takes it up again before it has rested.
+    # How often our own work broke over it, and over what; nobody takes it up again before it has rested. Of
+    # one that has ended: when the sweep that ends its order looked at it last.
     stumbles = models.PositiveSmallIntegerField(default=0, db_default=0)
     stumbled_over = models.CharField(max_length=300, blank=True, default="", db_default="")
     rests_until = models.DateTimeField(null=True, blank=True)

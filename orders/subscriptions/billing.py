@@ -211,34 +211,6 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
     outbox.enqueue(letters.refill_paid(refill), to=refill.customer.email, at=at)
 
 
-def abandoned_ids(*, limit: int = 100) -> list[int]:
-    """Return ids of refills that ended while their order still waits for money."""
-    ended = Refill.objects.filter(
-        status__in=[Status.SKIPPED, Status.FAILED], order__status=Order.Status.PENDING
-    )
-    return list(ended.order_by("pk").values_list("pk", flat=True)[:limit])
-
-
-def abandon(refill_id: int, *, at: datetime) -> Intent | None:
-    """End the order of a refill that ended: first its intent at Stripe, then the order and its hold.
-
-    Returns the intent if money arrived after all; the caller hands it to settlement.
-    :raises payments.PaymentUnavailable: if Stripe does not answer; the next sweep tries again.
-    """
-    order = Order.objects.get(refill=refill_id)
-    intent = payments.cancel_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
-    if intent is not None and intent.status != "canceled":
-        return intent
-    with transaction.atomic(durable=True):
-        order = Order.objects.select_for_update().get(pk=order.pk)
-        if order.is_paid or not lifecycle.can_end(order, Order.Status.CANCELLED):
-            return None
-        attempts.refuse_another_intent(order.payment, than=intent)
-        lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="The refill was not charged.")
-        inventory.release(order.stock_reference, at=at)
-    return None
-
-
 def _run(statement: str, **values: datetime | int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

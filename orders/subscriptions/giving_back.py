@@ -73,8 +73,8 @@ def after_a_trip() -> int:
 
 
 def stumbling(*, at: datetime) -> QuerySet[Refill]:
-    """Return the refills that were put aside of late, and are not paid."""
-    return Refill.objects.filter(stumbles__gt=0, rests_until__gte=at - SHOWN_FOR).exclude(status=Status.PAID)
+    """Return the refills that were put aside of late, and are still to be charged."""
+    return Refill.objects.filter(stumbles__gt=0, rests_until__gte=at - SHOWN_FOR, status__in=Refill.OPEN)
 
 
 @transaction.atomic(durable=True)
