@@ -188,6 +188,17 @@ def in_flight(refill: Refill, *, at: datetime) -> bool:
     return payment.filter(on_its_way).exists()
 
 
+def is_being_charged(refill: Refill, *, at: datetime) -> bool:
+    """Return whether a locked refill is charged, or a worker is about to: it writes its attempt under the
+    order's lock, so we see that, or it will see how this ends, or it is at it at this moment.
+    """
+    if refill.status in {Status.CLAIMED, Status.CHARGING} and refill.order_id is not None:
+        row = Order.objects.select_for_update(skip_locked=True).filter(pk=refill.order_id)
+        if row.first() is None:
+            return True
+    return in_flight(refill, at=at)
+
+
 def lock_for(order: Order) -> Refill | None:
     """Lock the subscriptions, cycles and refill of an order, before the order itself; None if it has none."""
     refill_id = Refill.objects.filter(order_id=order.pk).values_list("pk", flat=True).first()
