@@ -242,7 +242,7 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "refill_not_sold": lambda: refill_notices.not_sold(
         subscription(), ["Magnesium Bath Flakes, Unscented, 2.5 kg pouch"], at=AT
     ),
-    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill(), day=15),
+    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill(), day=15, since=AT.date()),
     "refill_paid": lambda: refills.refill_paid(refill()),
     "refill_stopped": lambda: refills.refill_stopped(refill()),
     "refill_upcoming": lambda: refills.refill_upcoming(refill(), shipping=395, tax=265),

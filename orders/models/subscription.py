@@ -184,7 +184,7 @@ class Refill(models.Model):
     # Refused payment attempts that dunning has dealt with.
     failed_attempts = models.PositiveSmallIntegerField(default=0)
     first_declined_at = models.DateTimeField(null=True, blank=True)
-    # When stock was first found short: the customer is told of it once.
+    # Since when stock is short: its owner is told on some of the days after it. Empty once it is there.
     short_since = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     # Counted up by each claim: a worker whose claim is not the latest asks nobody for money.

@@ -252,9 +252,8 @@ def _reserve(refill_id: int, *, at: datetime) -> Order | None:
     except inventory.OutOfStock as missing:
         shortage.wait(refill, missing, at=at)
         return None
-    advance(
-        refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, order=order, claimed_at=at
-    )
+    begun = {"order": order, "claimed_at": at, "short_since": None}
+    advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, **begun)
     return order
 
 
@@ -327,8 +326,10 @@ def _place(refill: Refill, *, at: datetime) -> Order | None:
         logger.warning("refill %s cannot be charged: %s", refill, refusal.detail)
         dunning.stop(refill, reason=refusal.detail, at=at)
         return None
-    if refill.quoted_total is None or quote.total > refill.quoted_total:
-        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED)
+    is_back = shortage.is_over_late(refill, at=at)
+    if is_back or refill.quoted_total is None or quote.total > refill.quoted_total:
+        since = None if is_back else refill.short_since
+        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED, short_since=since)
         notices.tell(refill, quote, charge_at=at, at=at)
         return None
     customer = refill.customer
