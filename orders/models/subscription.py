@@ -294,6 +294,10 @@ class RefillItem(models.Model):
     cycle = models.OneToOneField(
         BillingCycle, on_delete=models.PROTECT, null=True, blank=True, related_name="item"
     )
+    # Whose item it is, also once the refill has let go of its cycle. What is added once has an extra instead.
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()
     unit_price = models.PositiveBigIntegerField()
