@@ -237,6 +237,7 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "payment_failed": lambda: order_mails.payment_failed(order()),
     "price_rise": lambda: refill_notices.price_rise(_rise()),
     "recall": _recall,
+    "refill_card_link": lambda: refill_access.card_link(subscription(), at=AT),
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
     "refill_links": lambda: refill_access.fresh_link([subscription()], at=AT),
     "refill_not_sold": lambda: refill_notices.not_sold(
