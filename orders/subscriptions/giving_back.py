@@ -30,7 +30,7 @@ _BEGUN = Q(order__isnull=False, failed_attempts=0, short_since__isnull=True)
 
 @contextmanager
 def if_it_stumbles(refill_id: int, *, at: datetime) -> Iterator[None]:
-    """Charge a claimed refill in the block: an error that nobody expects is logged, and the refill put aside.
+    """Work on a refill in the block: an error that nobody expects is logged, and the refill put aside.
 
     :raises OperationalError: if the database is gone, or a lock was not had: that is no fault of the refill.
     """
@@ -80,7 +80,7 @@ def stumbling(*, at: datetime) -> QuerySet[Refill]:
 @transaction.atomic(durable=True)
 def _put_aside(refill_id: int, why: str, *, at: datetime) -> None:
     refill = Refill.objects.select_for_update().get(pk=refill_id)
-    if refill.status not in {Status.CLAIMED, Status.CHARGING}:
+    if refill.status not in Refill.OPEN:
         return
     refill.rests_until = at + min(FIRST_PAUSE * 2 ** min(refill.stumbles, 10), LONGEST_PAUSE)
     refill.stumbles += 1

@@ -10,10 +10,10 @@ from django.urls import reverse
 
 from orders import settlement, tasks
 from orders.models import Refill, Subscription
-from orders.subscriptions import billing, changes, quoting
+from orders.subscriptions import billing, changes, giving_back, quoting
 from shop.clock import reading
 from tests.factories.catalog import make_variant
-from tests.orders.subscriptions.routine import Routine, cycle_of, days
+from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
 from tests.stripe_side import StripeSide
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +97,28 @@ def test_its_pause_grows_up_to_an_hour_and_it_is_charged_once_it_is_mended(
     assert (refill.status, refill.stumbles) == ("paid", 8)
     assert refill.order is not None
     assert len(stripe_side.charges_of(refill.order.reference)) == 1
+
+
+def test_one_that_stumbles_for_days_is_still_shown_and_told_anew_once_it_is_mended(
+    charged: Routine, monkeypatch: pytest.MonkeyPatch, tick: Any
+) -> None:
+    (broken,), due_at = announced(charged, 1)
+    at = due_at
+    with monkeypatch.context() as while_broken:
+        poison(while_broken, quoting, "quote", broken, KeyError("scent"))
+        while at < due_at + days(5):
+            tick(at)
+            assert giving_back.stumbling(at=at).exists()
+            stumbles = Refill.objects.get().stumbles
+            tick(at + MINUTE / 2)
+            assert Refill.objects.get().stumbles == stumbles, "it rests"
+            at += timedelta(hours=2)
+
+    tick(at)
+
+    refill = Refill.objects.get()
+    assert (refill.status, refill.order, refill.next_attempt_at) == ("planned", None, at + days(2))
+    assert len(mails("refill_upcoming")) == 2, "five days late: a notice first"
 
 
 def test_what_stumbles_after_the_card_was_asked_goes_on_where_it_was(
