@@ -26,6 +26,7 @@ from orders.subscriptions import (
     cycles,
     dunning,
     fencing,
+    giving_back,
     guards,
     membership,
     notices,
@@ -69,6 +70,7 @@ _DUE = """
     WHERE refill.status IN ('planned', 'backordered', 'dunning') AND refill.next_attempt_at <= %(at)s
       AND refill.card_id IS NOT NULL AND (notice.sent_at <= %(told_by)s OR refill.asked_at IS NOT NULL)
       AND (refill.status <> 'planned' OR refill.next_attempt_at > %(stale)s)
+      AND (refill.rests_until IS NULL OR refill.rests_until <= %(at)s)
     ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
     FOR UPDATE OF refill SKIP LOCKED
 """
@@ -86,6 +88,7 @@ _RECLAIM = """
         SELECT id, status = 'claimed' OR claimed_at <= %(too_old)s AS is_free FROM orders_refill
         WHERE (status = 'claimed' AND claimed_at <= %(unheard)s)
            OR (status = 'charging' AND claimed_at <= %(handed_over)s
+               AND (rests_until IS NULL OR rests_until <= %(at)s)
                AND (claimed_at <= %(too_old)s OR next_attempt_at IS NULL OR next_attempt_at <= %(at)s))
         ORDER BY claimed_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), free AS MATERIALIZED (
@@ -142,7 +145,7 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
     (`settlement.settle_free` finds it), or Stripe does not answer (then it is claimed again later, and the
     same attempt goes on). Network: no transaction.
     """
-    if not guards.may_charge():
+    if not guards.may_charge() or not giving_back.may_begin(refill_id):
         return None
     with alive.at_work(alive.REFILL, refill_id):
         order = _reserve(refill_id, at=at)
@@ -187,6 +190,17 @@ def in_flight(refill: Refill, *, at: datetime) -> bool:
     return payment.filter(on_its_way).exists()
 
 
+def is_being_charged(refill: Refill, *, at: datetime) -> bool:
+    """Return whether a locked refill is charged, or a worker is about to: it writes its attempt under the
+    order's lock, so we see that, or it will see how this ends, or it is at it at this moment.
+    """
+    if refill.status in {Status.CLAIMED, Status.CHARGING} and refill.order_id is not None:
+        row = Order.objects.select_for_update(skip_locked=True).filter(pk=refill.order_id)
+        if row.first() is None:
+            return True
+    return in_flight(refill, at=at)
+
+
 def lock_for(order: Order) -> Refill | None:
     """Lock the subscriptions, cycles and refill of an order, before the order itself; None if it has none."""
     if order.origin != Order.Origin.REFILL:
@@ -209,34 +223,6 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
         _pay_cycle(cycle, at=at)
     membership.finish_extras(refill, at=at)
     outbox.enqueue(letters.refill_paid(refill), to=refill.customer.email, at=at)
-
-
-def abandoned_ids(*, limit: int = 100) -> list[int]:
-    """Return ids of refills that ended while their order still waits for money."""
-    ended = Refill.objects.filter(
-        status__in=[Status.SKIPPED, Status.FAILED], order__status=Order.Status.PENDING
-    )
-    return list(ended.order_by("pk").values_list("pk", flat=True)[:limit])
-
-
-def abandon(refill_id: int, *, at: datetime) -> Intent | None:
-    """End the order of a refill that ended: first its intent at Stripe, then the order and its hold.
-
-    Returns the intent if money arrived after all; the caller hands it to settlement.
-    :raises payments.PaymentUnavailable: if Stripe does not answer; the next sweep tries again.
-    """
-    order = Order.objects.get(refill=refill_id)
-    intent = payments.cancel_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
-    if intent is not None and intent.status != "canceled":
-        return intent
-    with transaction.atomic(durable=True):
-        order = Order.objects.select_for_update().get(pk=order.pk)
-        if order.is_paid or not lifecycle.can_end(order, Order.Status.CANCELLED):
-            return None
-        attempts.refuse_another_intent(order.payment, than=intent)
-        lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="The refill was not charged.")
-        inventory.release(order.stock_reference, at=at)
-    return None
 
 
 def _run(statement: str, **values: datetime | int) -> list[int]:
@@ -292,9 +278,8 @@ def _reserve_locked(refill_id: int, *, at: datetime) -> Order | None:
     order = _hold(refill.order, at=at) if refill.order else _place(refill, at=at)
     if order is None:
         return None
-    advance(
-        refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, order=order, claimed_at=at
-    )
+    begun = {"order": order, "claimed_at": at, "short_since": None}
+    advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, **begun)
     return order
 
 
@@ -365,8 +350,10 @@ def _place(refill: Refill, *, at: datetime) -> Order | None:
         logger.warning("refill %s cannot be charged: %s", refill, refusal.detail)
         dunning.stop(refill, reason=refusal.detail, at=at)
         return None
-    if refill.quoted_total is None or quote.total > refill.quoted_total:
-        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED)
+    is_back = shortage.is_over_late(refill, at=at)
+    if is_back or refill.quoted_total is None or quote.total > refill.quoted_total:
+        since = None if is_back else refill.short_since
+        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED, short_since=since)
         notices.tell(refill, quote, charge_at=at, at=at)
         return None
     customer = refill.customer
