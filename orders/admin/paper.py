@@ -19,7 +19,7 @@ from shop.api.downloads import pdf
 from shop.clock import reading
 from shop.money import format_money
 
-KIND = {"invoice": "success", "credit_note": "warning"}
+KIND = {"invoice": "success", "credit_note": "warning", "cancellation": "danger"}
 
 
 @register(Invoice)

@@ -136,6 +136,26 @@ def test_a_credit_note_names_its_invoice(regions: None, sheets: list[Any]) -> No
     assert sheets[0]["total"] == ["Paid back", "£5.00"]
 
 
+def test_a_cancellation_names_the_credit_note_that_no_longer_holds(regions: None, sheets: list[Any]) -> None:
+    order = make_paid_order()
+    invoice = issued(order)
+    refund = make_refund(order, amount=500)
+    with transaction.atomic():
+        note = invoices.issue_credit_note(refund, at=AT)
+        undone = invoices.cancel_credit_note(refund, at=AT)
+    assert note is not None
+    assert undone is not None
+
+    paper.invoice_pdf(undone)
+
+    sheet = json.loads(json.dumps(sheets[0]).replace("\\u200b", ""))
+    assert sheet["title"] == f"Cancellation of credit note {undone.code}"
+    assert ["For invoice", f"{invoice.code} of 23 November 2026"] in sheet["facts"]
+    assert ["Cancels credit note", f"{note.code} of 23 November 2026"] in sheet["facts"]
+    assert sheet["total"] == ["Not paid back", "£5.00"]
+    assert f"credit note {note.code} no longer holds" in sheet["remarks"][0]
+
+
 def test_a_packing_slip_tells_what_is_inside_and_how_to_use_it(sheets: list[Any]) -> None:
     flakes, oil = make_variant(sku="FLK"), make_oil(sku="OIL")
     flakes.product.directions = {"foot": ["Stir the flakes in."], "bath": ["Fill the tub."]}
