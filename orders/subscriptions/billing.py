@@ -6,6 +6,7 @@ did so asks for money. A worker that dies leaves a row in `charging`; `reclaim` 
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -140,7 +141,7 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
     (`settlement.settle_free` finds it), or Stripe does not answer (then it is claimed again later, and the
     same attempt goes on). Network: no transaction.
     """
-    if not guards.may_charge() or not Refill.objects.filter(pk=refill_id, status=Status.CLAIMED).exists():
+    if not guards.may_charge():
         return None
     with alive.at_work(alive.REFILL, refill_id):
         order = _reserve(refill_id, at=at)
@@ -187,8 +188,9 @@ def in_flight(refill: Refill, *, at: datetime) -> bool:
 
 def lock_for(order: Order) -> Refill | None:
     """Lock the subscriptions, cycles and refill of an order, before the order itself; None if it has none."""
-    refill_id = Refill.objects.filter(order_id=order.pk).values_list("pk", flat=True).first()
-    return cycles.lock_refill(refill_id) if refill_id is not None else None
+    if order.origin != Order.Origin.REFILL:
+        return None
+    return cycles.lock_refill_of(order.pk)
 
 
 def apply_paid(refill: Refill, *, at: datetime) -> None:
@@ -254,17 +256,17 @@ def _reserve(refill_id: int, *, at: datetime) -> Order | None:
             return None
     if dunning.count_refusals(refill, at=at):
         return None
-    _leave_out(refill, at=at)
-    _leave_to_rest(refill, at=at)
+    open_cycles = list(refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription"))
+    _leave_out(refill, open_cycles, at=at)
+    _leave_to_rest(refill, open_cycles, at=at)
     if refill.status != Status.CLAIMED:
         return None
     try:
-        order = refill.order or _place(refill, at=at)
-        if order is None:
-            return None
-        _hold(order, at=at)
+        order = _hold(refill.order, at=at) if refill.order else _place(refill, at=at)
     except inventory.OutOfStock as missing:
         shortage.wait(refill, missing, at=at)
+        return None
+    if order is None:
         return None
     advance(
         refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, order=order, claimed_at=at
@@ -283,7 +285,7 @@ def _is_settled_otherwise(refill: Refill, order: Order, *, at: datetime) -> bool
     return True
 
 
-def _leave_out(refill: Refill, *, at: datetime) -> None:
+def _leave_out(refill: Refill, open_cycles: Sequence[BillingCycle], *, at: datetime) -> None:
     """End a refill that holds something paid for less than half an interval ago, or charged once already.
 
     That cycle moves on without a charge, and PLAN takes up the rest. Whoever asked for it now gets it.
@@ -295,7 +297,6 @@ def _leave_out(refill: Refill, *, at: datetime) -> None:
         return
     if refill.asked_at is not None:
         return
-    open_cycles = refill.cycles.filter(status=BillingCycle.Status.OPEN).select_related("subscription")
     early = [cycle for cycle in open_cycles if cycles.paid_too_recently(cycle.subscription, at=at)]
     if not early:
         return
@@ -307,13 +308,12 @@ def _leave_out(refill: Refill, *, at: datetime) -> None:
         cycles.open_after_payment(item, cycle, at=item.last_paid_at or at)
 
 
-def _leave_to_rest(refill: Refill, *, at: datetime) -> None:
+def _leave_to_rest(refill: Refill, open_cycles: Sequence[BillingCycle], *, at: datetime) -> None:
     """End a refill whose subscriptions were halted while it was being charged, unless an attempt of unknown
     outcome has to be brought to its end first.
     """
-    open_cycles = refill.cycles.filter(status=BillingCycle.Status.OPEN)
-    rests = open_cycles.filter(subscription__status=Subscription.Status.PAUSED).exists()
-    if rests and not in_flight(refill, at=at):
+    rests = any(cycle.subscription.status == Subscription.Status.PAUSED for cycle in open_cycles)
+    if rests and refill.status == Status.CLAIMED and not in_flight(refill, at=at):
         membership.dissolve(refill)
 
 
@@ -368,13 +368,14 @@ def _place(refill: Refill, *, at: datetime) -> Order | None:
         return None
 
 
-def _hold(order: Order, *, at: datetime) -> None:
-    """Hold an order's stock for another while; take it again if the hold was lost."""
+def _hold(order: Order, *, at: datetime) -> Order:
+    """Hold the stock of an order of an earlier try for another while; take it again if the hold was lost."""
     until = at + STOCK_HELD_FOR
     if not inventory.renew_hold(order.stock_reference, until=until):
         demand = placement.demand_of(order)
         inventory.reserve(reference=order.stock_reference, quantities=demand, until=until, at=at)
     lifecycle.renew_hold(order, until=until)
+    return order
 
 
 def _pay_cycle(cycle: BillingCycle, *, at: datetime) -> None:

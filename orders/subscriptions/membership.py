@@ -133,7 +133,10 @@ def free_extras(refill: Refill) -> None:
 
 def finish_extras(refill: Refill, *, at: datetime) -> None:
     """One-off items of a refill that is paid are charged, and do not come again."""
-    charged = RefillExtra.objects.filter(items__refill=refill)
+    ids = list(refill.items.exclude(extra=None).values_list("extra_id", flat=True))
+    if not ids:
+        return
+    charged = RefillExtra.objects.filter(pk__in=ids)
     charged.update(status=RefillExtra.Status.CHARGED, ended_at=at, refill=refill)
 
 
