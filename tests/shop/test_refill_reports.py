@@ -203,6 +203,7 @@ def test_without_refills_the_pages_say_so(manager: Client, page: str) -> None:
     shown = manager.get(f"/admin/refills/{page}/").content.decode()
 
     assert "No refills yet." in shown or "No refill is due" in shown
+    assert "Test orders are left out." in shown
 
 
 def test_test_orders_are_left_out_and_can_be_looked_at_alone(manager: Client) -> None:
@@ -316,3 +317,10 @@ def test_tomorrows_refills_are_counted_and_listed(manager: Client) -> None:
 def rows_of(answer: Any) -> list[list[str]]:
     text = b"".join(answer.streaming_content).decode()
     return list(csv.reader(io.StringIO(text)))
+
+
+def test_the_list_of_bulk_changes_says_where_one_begins(manager):
+    page = manager.get("/admin/orders/bulkchange/").content.decode()
+
+    assert "A bulk change begins among the" in page
+    assert 'href="/admin/orders/subscription/"' in page
