@@ -4,7 +4,7 @@ An attempt without a definite answer is handed back to be sent again under its o
 parameters; no other attempt of the payment starts before it is resolved.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,8 @@ from shop.exceptions import Conflict
 
 Kind = PaymentAttempt.Kind
 Outcome = PaymentAttempt.Outcome
+# Asked of all attempts of a payment, oldest first.
+Question = Callable[[Sequence[PaymentAttempt]], bool]
 UNRESOLVED = (Outcome.STARTED, Outcome.UNKNOWN)
 CREATIONS = (Kind.CREATE_CUSTOMER, Kind.CREATE_INTENT)
 # Stripe keeps an idempotency key for at least 24 hours: after this, a key proves nothing any more.
@@ -40,6 +42,12 @@ class AlreadyThere(Exception):
 class AttemptUnresolved(Conflict):
     code = "payment_in_progress"
     title = "A payment is already on its way"
+
+
+def lock(payment: Payment) -> Payment:
+    """Lock a payment after its order, and return it as it is now, knowing that order."""
+    rows = Payment.objects.select_related("order").select_for_update(of=("order", "self"))
+    return rows.get(pk=payment.pk)
 
 
 def resolve(payment: Payment, intent: Intent, *, at: datetime) -> None:
@@ -75,10 +83,10 @@ def leave_customer(payment: Payment, *, at: datetime) -> None:
     left.update(outcome=Outcome.REFUSED, error_code="abandoned", finished_at=at)
 
 
-def answered_confirmations(payment: Payment) -> int:
-    """Return how often Stripe has given a definite answer to "charge this card"."""
-    confirmations = payment.attempts.filter(kind=Kind.CONFIRM).exclude(outcome__in=UNRESOLVED)
-    return confirmations.exclude(error_code=NEVER_ARRIVED).count()
+def answered_confirmations(known: Iterable[PaymentAttempt]) -> int:
+    """Return how many attempts have brought a definite answer to "charge this card"."""
+    answered = (one for one in known if one.kind == Kind.CONFIRM and one.outcome not in UNRESOLVED)
+    return sum(one.error_code != NEVER_ARRIVED for one in answered)
 
 
 def begin(
@@ -87,41 +95,38 @@ def begin(
     request: dict[str, Any],
     *,
     at: datetime,
-    may_begin: Callable[[], bool] = lambda: True,
+    may_begin: Question = lambda known: True,
 ) -> PaymentAttempt:
     """Commit an attempt before its call; an unresolved one of the same kind is handed back instead.
 
-    `may_begin` is asked under the order's lock: whoever takes the caller's work away has either written an
-    attempt before, which is seen here, or will see ours.
+    `may_begin` is asked of all attempts so far, under the order's lock: whoever takes the caller's work away
+    has either written an attempt before, which is seen here, or will see ours.
 
     :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
     :raises AlreadyThere: if somebody else has created meanwhile what this attempt would create again, or the
         money has come, or it is no longer the caller's to begin.
     :raises OrderEnded: if the order has ended meanwhile, and nothing may be asked for it any more.
     """
-    last = payment.attempts.order_by("-number").first()
-    if last is not None and last.outcome in UNRESOLVED and last.kind == kind and may_begin():
-        return last
     with transaction.atomic(durable=True):
         return _begin_locked(payment, kind, request, at=at, may_begin=may_begin)
 
 
 def _begin_locked(
-    payment: Payment, kind: str, request: dict[str, Any], *, at: datetime, may_begin: Callable[[], bool]
+    payment: Payment, kind: str, request: dict[str, Any], *, at: datetime, may_begin: Question
 ) -> PaymentAttempt:
-    """Look again under the locks: a double click has finished its attempt since the caller read its rows.
+    """Look under the locks: a double click has finished its attempt since the caller read its rows.
 
     Who ends an order holds its lock too: they see our attempt, or we see that the order has ended.
     """
-    order = Order.objects.select_for_update().get(pk=payment.order_id)
-    row = Payment.objects.select_for_update().get(pk=payment.pk)
+    row = lock(payment)
+    order = row.order
     payment.stripe_payment_intent_id = row.stripe_payment_intent_id
     if row.succeeded_at is not None:
         # Nobody looks at an attempt again once the money has come: none is begun.
         raise AlreadyThere
-    last = row.attempts.order_by("-number").first()
-    # After the last attempt was read: an answer that comes in between is seen by one of the two.
-    if not may_begin():
+    known = list(row.attempts.order_by("number"))
+    last = known[-1] if known else None
+    if not may_begin(known):
         raise AlreadyThere
     if last is not None and last.outcome in UNRESOLVED:
         if last.kind == kind:

@@ -116,7 +116,12 @@ def end(order: Order, target: str, *, at: datetime, reason: str, actor: User | N
 
 
 def _call_off_reminder(order: Order, reason: str) -> None:
-    """A mail about a declined card says nothing true any more once the order no longer waits for money."""
+    """A mail about a declined card says nothing true any more once the order no longer waits for money.
+
+    Of a refill's order nobody writes that one.
+    """
+    if order.origin == Order.Origin.REFILL:
+        return
     outbox.withdraw(kind="payment_failed", subject_key=f"order:{order.reference}", reason=reason)
 
 

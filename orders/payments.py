@@ -4,7 +4,7 @@ Every call is preceded by a committed `PaymentAttempt`. An attempt without a def
 under the same key with the same parameters, and no other attempt starts before it is resolved.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -88,14 +88,16 @@ def charge_saved_card(order: Order, card: SavedCard, *, at: datetime, holds: Cal
     looked: by whoever took us for dead, or whom we took for dead.
     :raises PaymentUnavailable: if the outcome is unknown; the next call resolves it before it tries again.
     """
-    answered = attempts.answered_confirmations(order.payment)
+    is_new = order.payment.opening is not None
+    answered = 0 if is_new else attempts.answered_confirmations(order.payment.attempts.all())
     intent = open_intent(order, at=at, mood=gateway.BACKGROUND)
-    attempts.resolve(order.payment, intent, at=at)
+    if not is_new:
+        attempts.resolve(order.payment, intent, at=at)
     if intent.status not in attempts.WAITING_FOR_A_CARD:
         return intent
 
-    def is_still_ours() -> bool:
-        return holds() and attempts.answered_confirmations(order.payment) == answered
+    def is_still_ours(known: Sequence[PaymentAttempt]) -> bool:
+        return attempts.answered_confirmations(known) == answered and holds()
 
     try:
         return _confirm(order.payment, intent, card, at=at, is_still_ours=is_still_ours)
@@ -176,7 +178,7 @@ def record(payment: Payment, intent: Intent, *, at: datetime) -> None:
 
 
 def _confirm(
-    payment: Payment, intent: Intent, card: SavedCard, *, at: datetime, is_still_ours: Callable[[], bool]
+    payment: Payment, intent: Intent, card: SavedCard, *, at: datetime, is_still_ours: attempts.Question
 ) -> Intent:
     params = {"payment_method": card.stripe_payment_method_id, "off_session": True}
     attempt = attempts.begin(payment, attempts.Kind.CONFIRM, params, at=at, may_begin=is_still_ours)

@@ -7,9 +7,10 @@ import os
 import sys
 from typing import Any
 
-from celery import Celery
-from celery.signals import beat_init, celeryd_init
+from celery import Celery, Task
+from celery.signals import beat_init, celeryd_init, task_postrun, task_prerun
 from django.core.exceptions import ImproperlyConfigured
+from django.db import close_old_connections
 
 from shop import checks
 
@@ -18,6 +19,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.local")
 app = Celery("shop")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+# Celery closes the pool of connections after so many tasks, and by itself after each: then every task would
+# begin with a new connection, and PostgreSQL with a new process that knows no table yet (about as long as the
+# whole work of charging a refill takes).
+app.conf.CELERY_DB_REUSE_MAX = 500
 
 # Seconds between wake-ups.
 app.conf.beat_schedule = {
@@ -45,6 +51,14 @@ app.conf.beat_schedule = {
     "let go of what is over": {"task": "privacy.sweep_retention", "schedule": 3600.0},
     "publish scheduled articles": {"task": "content.publish_due", "schedule": 30.0},
 }
+
+
+@task_prerun.connect
+@task_postrun.connect
+def give_back_connections(sender: Task, **kwargs: Any) -> None:
+    """Around a task as around a request: its connection goes back to the pool, which looks if it lives."""
+    if not sender.request.is_eager:
+        close_old_connections()
 
 
 @celeryd_init.connect

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from catalog.inventory.ledger import NotAllocated, OutOfStock, change_reserved, let_go, lock_levels
-from catalog.inventory.statements import hold_anew, let_go_of
+from catalog.inventory.statements import allocate_all_of, hold_anew, let_go_of
 from catalog.models import StockLevel, StockReservation, Variant
 
 Status = StockReservation.Status
@@ -165,21 +165,13 @@ def renew_hold(reference: str, *, until: datetime) -> bool:
     return True
 
 
-@transaction.atomic(savepoint=False)
 def allocate(reference: str, *, at: datetime) -> bool:
     """Turn all holds of a reference into allocations: the order is paid.
 
     Late is fine: a hold past its time counts while nobody has taken it, so `at` refuses nothing. Safe to
     repeat. Returns False, and changes nothing, if any part is lost; the caller may then `reserve` again.
     """
-    rows = _locked(reference)
-    if not _all_open(rows):
-        return False
-    held = [row for row in rows if row.status == Status.HELD]
-    for row in held:
-        row.status, row.expires_at = Status.ALLOCATED, None
-    StockReservation.objects.bulk_update(held, ["status", "expires_at"])
-    return True
+    return allocate_all_of(reference)
 
 
 def release(reference: str, *, at: datetime) -> None:

@@ -35,6 +35,21 @@ WHERE variant_id IN (SELECT variant_id FROM catalog_stock_reservation WHERE refe
 ORDER BY id FOR UPDATE
 """
 
+# All of it or nothing: every variant that was ever asked for is still covered, and there is one at least.
+ALLOCATE = """
+WITH known AS MATERIALIZED (
+    SELECT id, variant_id, status FROM catalog_stock_reservation WHERE reference = %s ORDER BY id FOR UPDATE
+), covered AS (
+    SELECT count(*) > 0 AND count(DISTINCT variant_id) = count(DISTINCT variant_id) FILTER (
+        WHERE status IN ('held', 'allocated', 'consumed')
+    ) AS whole FROM known
+), allocated AS (
+    UPDATE catalog_stock_reservation row SET status = 'allocated', expires_at = NULL
+    FROM known, covered WHERE covered.whole AND row.id = known.id AND known.status = 'held'
+)
+SELECT whole FROM covered
+"""
+
 # What was consumed stays consumed; what went short is not in `reserved` any more.
 LET_GO = """
 WITH open AS MATERIALIZED (
@@ -69,6 +84,15 @@ def hold_anew(reference: str, quantities: Mapping[int, int], *, until: datetime,
             return False
         cursor.execute(HOLD, facts)
         return bool(cursor.rowcount)
+
+
+@transaction.atomic(savepoint=False)
+def allocate_all_of(reference: str) -> bool:
+    """Turn what a reference holds into allocations; return False, and change nothing, if any part is lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_OF_REFERENCE, [reference])
+        cursor.execute(ALLOCATE, [reference])
+        return cursor.fetchone()[0]
 
 
 @transaction.atomic(savepoint=False)

@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from orders.models import Order, OrderLine
+from django.db.models import Prefetch
+
+from orders.models import Order, OrderLine, OrderLineComponent
 from shop.money import round_half_up, split_by_weight
 
 # A tax by its name and rate in percent ("20"), as printed.
@@ -36,7 +38,8 @@ class RateSum:
 
 def lines_of(order: Order) -> list[dict[str, Any]]:
     """Return an order's lines and its delivery as an invoice keeps them."""
-    lines = order.lines.order_by("position").prefetch_related("components__variant__product")
+    parts = OrderLineComponent.objects.select_related("variant__product")
+    lines = order.lines.order_by("position").prefetch_related(Prefetch("components", parts))
     rows = [_item(line) for line in lines]
     return [*rows, _delivery(order, rows)]
 

@@ -128,15 +128,19 @@ def _locked_series(region: str, kind: str, is_test: bool, at: datetime) -> Invoi
         "year": inventory.shop_date(at).year,
         "is_test": is_test,
     }
-    InvoiceSeries.objects.get_or_create(**named)
-    return InvoiceSeries.objects.select_for_update().get(**named)
+    rows = InvoiceSeries.objects.select_for_update().filter(**named)
+    found = rows.first()
+    if found is None:
+        InvoiceSeries.objects.get_or_create(**named)
+        found = rows.get()
+    return found
 
 
 def _seller_of(order: Order) -> dict[str, str]:
-    zone = ShippingZone.objects.filter(code=order.shipping_zone).first()
-    region = zone.regulatory_region if zone is not None else ""
-    seller = SellerIdentity.objects.filter(region=region).first()
+    zone = ShippingZone.objects.filter(code=order.shipping_zone).values("regulatory_region")[:1]
+    seller = SellerIdentity.objects.filter(region=zone).first()
     if seller is None:
+        region = zone.values_list("regulatory_region", flat=True).first()
         raise NoSeller(f"Order {order.reference} has no invoice: no seller is filled in for {region or '?'}.")
     return {field: getattr(seller, field) for field in _SELLER_FIELDS}
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from orders import disputes, stripe_gateway, stripe_reads
+from orders import attempts, disputes, stripe_gateway, stripe_reads
 from orders.models import Dispute, Order, Payment
 from orders.settlement import intents
 from orders.subscriptions import halts
@@ -22,8 +22,8 @@ def observe_dispute(found: stripe_reads.Dispute, *, at: datetime) -> Order | Non
         return None
     with transaction.atomic(durable=True):
         theirs = halts.lock_for(payment.order)
-        order = Order.objects.select_for_update().get(pk=payment.order_id)
-        payment = Payment.objects.select_for_update().get(pk=payment.pk)
+        payment = attempts.lock(payment)
+        order = payment.order
         dispute, before = disputes.record(payment, found, at=at)
         if dispute.status != before:
             disputes.follow(order, payment, dispute, at=at)
@@ -39,8 +39,8 @@ def observe_warning(found: stripe_reads.FraudWarning, *, at: datetime) -> Order 
     if payment is None:
         return None
     with transaction.atomic(durable=True):
-        order = Order.objects.select_for_update().get(pk=payment.order_id)
-        payment = Payment.objects.select_for_update().get(pk=payment.pk)
+        payment = attempts.lock(payment)
+        order = payment.order
         warning, is_new = disputes.record_warning(payment, found)
         if is_new:
             disputes.follow_warning(order, warning, at=at)

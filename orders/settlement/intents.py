@@ -56,9 +56,10 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
     with transaction.atomic(durable=True):
         # Refill rows are locked before the order: see the locking order in the README.
         refill = billing.lock_for(payment.order)
-        order = Order.objects.select_for_update().get(pk=payment.order_id)
-        payment = Payment.objects.select_for_update().get(pk=payment.pk)
-        payment.order = order
+        payment = attempts.lock(payment)
+        order = payment.order
+        if refill is not None:
+            refill.order = order
         mismatch = _mismatch(intent, order, payment)
         if mismatch:
             if payment.stripe_payment_intent_id == intent.id and payment.succeeded_at is None:
@@ -82,8 +83,6 @@ def observe(intent: Intent, *, at: datetime) -> Order | None:
             _declined(order, intent, refill, at=at)
         if intent.status != before:
             _tell(order, intent, at=at)
-    if refill is not None:
-        order.refresh_from_db()
     return order
 
 
@@ -94,8 +93,10 @@ def settle_free(order: Order, *, at: datetime) -> Order:
     """
     with transaction.atomic(durable=True):
         refill = billing.lock_for(order)
-        order = Order.objects.select_for_update().get(pk=order.pk)
-        payment = Payment.objects.select_for_update().get(order=order)
+        payment = attempts.lock(order.payment)
+        order = payment.order
+        if refill is not None:
+            refill.order = order
         if not order.is_free or order.status != Order.Status.PENDING or payment.succeeded_at is not None:
             return order
         if not _secure_stock(order, at=at):

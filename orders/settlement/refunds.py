@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Sum
 
-from orders import emails, invoices, lifecycle, stripe_gateway
+from orders import attempts, emails, invoices, lifecycle, stripe_gateway
 from orders.models import Invoice, Order, Payment, StripeRefund
 from orders.settlement import intents
 from orders.stripe_gateway import Refund
@@ -33,8 +33,8 @@ def observe_refund(found: Refund, *, at: datetime) -> Order | None:
         # News of a refund may overtake the news of the payment.
         intents.observe_by_id(found.payment_intent_id, mood=stripe_gateway.BACKGROUND, at=at)
     with transaction.atomic(durable=True):
-        order = Order.objects.select_for_update().get(pk=payment.order_id)
-        payment = Payment.objects.select_for_update().get(pk=payment.pk)
+        payment = attempts.lock(payment)
+        order = payment.order
         refund = _refund_row(payment, found, at=at)
         before = refund.status
         refund.stripe_refund_id = found.id

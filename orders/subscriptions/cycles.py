@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, QuerySet, Subquery
 
 from orders.models import BillingCycle, Refill, Subscription
 from orders.subscriptions import schedule
@@ -19,7 +19,7 @@ _JOIN = """
 """
 
 
-def lock_subscriptions(customer_id: int) -> list[Subscription]:
+def lock_subscriptions(customer_id: int | Subquery) -> list[Subscription]:
     """Lock all subscriptions of a customer that are not cancelled, by primary key, and return them.
 
     Every writer of cycles and refills starts here or in `lock_idle`, so that one customer's schedule has one
@@ -44,13 +44,23 @@ def lock_idle(customer_ids: Collection[int]) -> list[Subscription]:
 
 def lock_refill(refill_id: int) -> Refill:
     """Lock a refill after the subscriptions and open cycles of its customer, and return it as it is now."""
-    customer_id = Refill.objects.values_list("customer_id", flat=True).get(pk=refill_id)
-    lock_subscriptions(customer_id)
-    lock_open_cycles(customer_id)
-    return Refill.objects.select_for_update().get(pk=refill_id)
+    return _lock(Refill.objects.filter(pk=refill_id)).get()
 
 
-def lock_open_cycles(customer_id: int) -> list[BillingCycle]:
+def lock_refill_of(order_id: int) -> Refill | None:
+    """Do what `lock_refill` does for the refill of an order; None if it is no refill's."""
+    return _lock(Refill.objects.filter(order_id=order_id)).first()
+
+
+def _lock(refill: "QuerySet[Refill]") -> "QuerySet[Refill]":
+    """Lock what is locked before a refill, and return the statement that locks it, with its customer."""
+    whose = Subquery(refill.values("customer_id")[:1])
+    lock_subscriptions(whose)
+    lock_open_cycles(whose)
+    return refill.select_related("customer").select_for_update(of=("self",)).order_by("pk")
+
+
+def lock_open_cycles(customer_id: int | Subquery) -> list[BillingCycle]:
     """Lock the open cycles of a customer's subscriptions, by primary key, and return them."""
     rows = BillingCycle.objects.filter(subscription__customer_id=customer_id, status=Status.OPEN)
     return list(rows.select_for_update(of=("self",)).order_by("pk"))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from django.db.models import prefetch_related_objects
+
 from catalog import pricing
 from orders import discounts, shipping, taxes, totals
 from orders.discounts import Buyer
@@ -35,10 +37,10 @@ def quote(refill: Refill, *, at: datetime) -> Quote:
     :raises NotChargeable: if another currency is paid there by now, no method takes its weight, or Stripe
         would not take its total.
     """
-    items = refill.items.select_related("variant__product", "cycle__subscription").prefetch_related(
-        "variant__components__variant__product"
-    )
-    return quote_items(refill, list(items), facts=Facts(at))
+    items = list(refill.items.select_related("variant__product", "cycle__subscription"))
+    bundles = [item.variant for item in items if item.variant.product.is_bundle]
+    prefetch_related_objects(bundles, "components__variant__product")
+    return quote_items(refill, items, facts=Facts(at))
 
 
 def quote_items(refill: Refill, items: Sequence[RefillItem], *, facts: Facts) -> Quote:

@@ -14,6 +14,7 @@ from django.db import transaction
 from shop import copying
 from shop.characters import one_line
 from shop.exceptions import Conflict
+from shop.inserting import insert_once
 from shop.mail import rendering, tasks
 from shop.mail.models import OutboxMessage
 from shop.wake import wake
@@ -50,22 +51,20 @@ def enqueue(
     Returns None when the same (kind, subject_key, occasion) was written before: the documented duplicate.
     """
     rendered = render(letter)
-    message, created = OutboxMessage.objects.get_or_create(
+    message = OutboxMessage(
         kind=letter.kind,
         subject_key=letter.subject_key,
         occasion=letter.occasion,
-        defaults={
-            "to": to,
-            "subject": one_line(letter.subject)[:200],
-            "text": rendered["text"],
-            "html": rendered["html"],
-            "locale": letter.locale,
-            "message_id": _message_id(),
-            "next_attempt_at": not_before or at,
-            "created_at": at,
-        },
+        to=to,
+        subject=one_line(letter.subject)[:200],
+        text=rendered["text"],
+        html=rendered["html"],
+        locale=letter.locale,
+        message_id=_message_id(),
+        next_attempt_at=not_before or at,
+        created_at=at,
     )
-    if not created:
+    if not insert_once(message, unique=("kind", "subject_key", "occasion")):
         return None
     if not_before is None:
         _nudge_after_commit([message.pk])

@@ -18,7 +18,7 @@ from shop.settings.stripe import *
 SHOP_NAME = env.str("SHOP_NAME", "Stillwater Magnesium")
 BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
 # Names the deployment that this database belongs to. A dump restored elsewhere carries the old name and
-# charges nobody: see orders.subscriptions.guards.
+# charges nobody and writes to nobody: see orders.subscriptions.guards.
 DEPLOYMENT_NAME = env.str("DEPLOYMENT_NAME", "local")
 STAFF_ALERT_EMAILS = env.list("STAFF_ALERT_EMAILS", ["staff@shop.example"])
 
@@ -29,6 +29,8 @@ MAIL_LAST_LOOKS = {
     "price_rise": "orders.subscriptions.repricing.is_still_true",
     "refill_upcoming": "orders.subscriptions.notices.is_still_true",
 }
+# Returns rows that hold back every mail while there are any: whose database this is, if it is not ours.
+MAIL_HELD_BACK_BY = "orders.subscriptions.guards.other_owners"
 
 # --- Django -----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
