@@ -17,7 +17,7 @@ from django.db.models import Q
 from catalog import inventory
 from orders import attempts, lifecycle, payments, placement, redemptions, stripe_gateway
 from orders.emails import refills as letters
-from orders.models import BillingCycle, Order, Payment, PaymentAttempt, Refill, SavedCard, Subscription
+from orders.models import BillingCycle, Order, Payment, Refill, SavedCard, Subscription
 from orders.placement import Draft
 from orders.stripe_gateway import Intent
 from orders.subscriptions import (
@@ -327,14 +327,8 @@ def _leave_to_rest(refill: Refill, open_cycles: Sequence[BillingCycle], *, at: d
 
 
 def _ask_about_card(order: Order, card: SavedCard, *, at: datetime) -> None:
-    """Look at Stripe for a card, and its customer, that Stripe no longer knew when it was charged."""
-    last = PaymentAttempt.objects.filter(payment__order=order).order_by("-number").first()
-    if last is None or last.outcome != PaymentAttempt.Outcome.REFUSED or last.error_code not in cards.GONE:
-        return
     try:
-        cards.ask(card.stripe_payment_method_id, at=at)
-        if order.customer is not None and order.customer.stripe_customer_id:
-            cards.ask_customer(order.customer.stripe_customer_id, at=at)
+        cards.ask_after_refusal(order, card, at=at)
     except WAITS as error:
         logger.warning("card %s is looked at when it is charged again: %s", card.pk, error)
 

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from orders import customers, stripe_reads
 from orders.emails import refills as letters
-from orders.models import Customer, Refill, SavedCard, Subscription
+from orders.models import Customer, Order, PaymentAttempt, Refill, SavedCard, Subscription
 from orders.stripe_gateway import Card
 from orders.subscriptions import cycles
 from shop.mail import outbox
@@ -52,6 +52,16 @@ def ask_customer(stripe_customer_id: str, *, at: datetime) -> None:
     known = Customer.objects.filter(former_stripe_ids__contains=[stripe_customer_id])
     for card in SavedCard.objects.filter(customer__in=known, removed_at__isnull=True).order_by("pk"):
         ask(card.stripe_payment_method_id, at=at)
+
+
+def ask_after_refusal(order: Order, card: SavedCard, *, at: datetime) -> None:
+    """Ask about a card, and its customer, that Stripe no longer knew when an order was last charged to it."""
+    last = PaymentAttempt.objects.filter(payment__order=order).order_by("-number").first()
+    if last is None or last.outcome != PaymentAttempt.Outcome.REFUSED or last.error_code not in GONE:
+        return
+    ask(card.stripe_payment_method_id, at=at)
+    if order.customer is not None and order.customer.stripe_customer_id:
+        ask_customer(order.customer.stripe_customer_id, at=at)
 
 
 def refresh(card: SavedCard, found: Card) -> None:
