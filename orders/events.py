@@ -20,8 +20,7 @@ def apply(event: WebhookEvent, *, at: datetime) -> str:
 
     :raises stripe_gateway.OutcomeUnknown: if Stripe does not answer: the event is taken up again.
     """
-    livemode = event.payload.get("livemode")
-    if isinstance(livemode, bool) and livemode != stripe_gateway.is_live():
+    if _is_of_other_mode(event):
         return "Of the other mode: live and test mode are mixed. Nothing was done."
     handler = _handler_of(event.type)
     if handler is None:
@@ -37,17 +36,34 @@ def apply(event: WebhookEvent, *, at: datetime) -> str:
     return ""
 
 
+def teaches_nothing(event: WebhookEvent) -> bool:
+    """Return whether an event is done as it arrives: nobody deals with its type, or we know it already."""
+    if _is_of_other_mode(event):
+        return False
+    handler = _handler_of(event.type)
+    return handler is None or (handler is _payment and _is_known(event))
+
+
+def _is_of_other_mode(event: WebhookEvent) -> bool:
+    livemode = event.payload.get("livemode")
+    return isinstance(livemode, bool) and livemode != stripe_gateway.is_live()
+
+
+def _is_known(event: WebhookEvent) -> bool:
+    """Money that is here stays, and of a creation we know the id."""
+    ours = Payment.objects.filter(stripe_payment_intent_id=event.object_id)
+    if event.type != "payment_intent.created":
+        ours = ours.filter(succeeded_at__isnull=False)
+    return ours.exists()
+
+
 def _payment(event: WebhookEvent, at: datetime) -> None:
-    """Ask, unless there is nothing to learn: money that is here stays, and of a creation we know the id.
+    """Ask, unless there is nothing to learn.
 
     When many refills are charged, each request less is one more charge in the same second.
     """
-    ours = Payment.objects.filter(stripe_payment_intent_id=event.object_id)
-    if ours.filter(succeeded_at__isnull=False).exists():
-        return
-    if event.type == "payment_intent.created" and ours.exists():
-        return
-    settlement.observe_by_id(event.object_id, mood=stripe_gateway.BACKGROUND, at=at)
+    if not _is_known(event):
+        settlement.observe_by_id(event.object_id, mood=stripe_gateway.BACKGROUND, at=at)
 
 
 def _refund(event: WebhookEvent, at: datetime) -> None:

@@ -20,7 +20,7 @@ from orders import (
     stripe_reads,
 )
 from orders.models import Dispute, Order, Payment, PaymentAttempt, StripeRefund, WebhookEvent
-from orders.subscriptions import billing
+from orders.subscriptions import abandoning
 from shop.exceptions import ShopError
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def end_probed_orders(*, at: datetime) -> int:
 
 def end_refill_orders(*, at: datetime) -> int:
     """End the unpaid orders of refills that were skipped or given up; return how many were looked at."""
-    ids = billing.abandoned_ids()
+    ids = abandoning.take(at=at)
     for refill_id in ids:
         _guarded(partial(_abandon, refill_id, at=at), f"refill {refill_id}")
     return len(ids)
@@ -249,7 +249,7 @@ def _end_probed(order: Order, *, at: datetime) -> None:
 
 
 def _abandon(refill_id: int, *, at: datetime) -> None:
-    intent = billing.abandon(refill_id, at=at)
+    intent = abandoning.abandon(refill_id, at=at)
     if intent is not None:
         settlement.observe(intent, at=at)
 

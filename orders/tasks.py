@@ -7,7 +7,7 @@ from celery import Task, shared_task
 
 from orders import books, payouts, reconciler, settlement, stripe_gateway
 from orders.returns import withdrawals
-from orders.subscriptions import billing, bulk, changes, dunning, foresight, planning, repricing
+from orders.subscriptions import billing, bulk, changes, dunning, foresight, giving_back, planning, repricing
 from shop import wake as waking
 from shop.clock import reading
 
@@ -104,9 +104,10 @@ def bill_refill(refill_id: int) -> None:
     if _clock_is_wrong():
         return
     at = reading.now()
-    intent = billing.bill(refill_id, at=at)
-    if intent is not None:
-        settlement.observe(intent, at=at)
+    with giving_back.if_it_stumbles(refill_id, at=at):
+        intent = billing.bill(refill_id, at=at)
+        if intent is not None:
+            settlement.observe(intent, at=at)
 
 
 def _clock_is_wrong() -> bool:

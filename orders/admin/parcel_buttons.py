@@ -31,7 +31,7 @@ class ParcelButtons(ModelAdmin):
     @action(description="Where it goes", icon="edit_location", permissions=["act"])
     def change_address(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = _order(object_id)
-        form = AddressForm(request.POST or None, order=order)
+        form = AddressForm(request.POST or None, address=order.shipping_address)
 
         def verb(given: dict[str, Any]) -> str:
             try:

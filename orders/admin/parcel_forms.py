@@ -1,5 +1,6 @@
 """What staff type about parcels, and about orders that are not packed yet."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -59,11 +60,11 @@ class TrackingFileForm(forms.Form):
 
 
 class AddressForm(forms.Form):
-    """Where an order goes to."""
+    """Where an order or a subscription goes to."""
 
-    def __init__(self, *args: Any, order: Order, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, address: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial = order.shipping_address
+        self.initial = {**self.initial, **address}
         limits = {"postal_code": 20, "country": 2, "region": 8, "phone": 32, "line1": 200, "line2": 200}
         for name in addresses.FIELDS:
             self.fields[name] = forms.CharField(

@@ -11,6 +11,7 @@ from unfold.widgets import (
 )
 
 from orders import carts
+from orders.admin.parcel_forms import AddressForm
 from orders.models import Subscription
 from orders.models.cart import RefillUnit
 from orders.subscriptions import bulk, swaps
@@ -85,6 +86,13 @@ class ShiftForm(DaysForm, SeenForm):
 
 class CancelForm(WhyForm, SeenForm):
     pass
+
+
+class ElsewhereForm(AddressForm, SeenForm):
+    """Where it goes from the next refill on."""
+
+    def __init__(self, *args: Any, row: Subscription, **kwargs: Any) -> None:
+        super().__init__(*args, row=row, address=row.shipping_address, **kwargs)
 
 
 class QuantityForm(SeenForm):

@@ -12,14 +12,14 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from orders import tasks
+from orders import addresses, tasks
 from orders.admin import refill_forms as asked
 from orders.models import BillingCycle, Refill, Subscription
-from orders.subscriptions import changes, cycles, diary, holding, sending, swaps, tags
+from orders.subscriptions import access, changes, cycles, diary, holding, sending, swaps, tags
 from shop.accounts.models import User
 from shop.admin import Question, act, key_of, on_day
 from shop.clock import reading
-from shop.exceptions import ShopError
+from shop.exceptions import InvalidInput, ShopError
 from shop.money import format_money
 
 # What is done with the form's words at a moment; returns the subscription as it is then.
@@ -33,6 +33,7 @@ class SubscriptionButtons(ModelAdmin):
     actions_detail = (
         {"title": "Dates", "icon": "event", "items": ["skip_next", "unskip", "shift"]},
         {"title": "What and how often", "icon": "tune", "items": ["rhythm", "quantity", "swap"]},
+        {"title": "Card and address", "icon": "contact_mail", "items": ["card_link", "elsewhere"]},
         "pause_until",
         "resume_now",
         "send_now",
@@ -138,6 +139,31 @@ class SubscriptionButtons(ModelAdmin):
             asked.SwapForm,
         )
 
+    @action(description="Mail a link for another card", icon="credit_card", permissions=["steer"])
+    def card_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row = _row(object_id)
+        words = f"{row.customer.email} gets a link to the page that takes another card. You do not see it."
+        return self._ask(
+            request,
+            object_id,
+            Question("Mail a link for another card", words, "Mail it"),
+            lambda row, given, at: access.send_card_link(row, at=at),
+        )
+
+    @action(description="Send it elsewhere", icon="edit_location", permissions=["steer"])
+    def elsewhere(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def verb(row: Subscription, given: dict[str, Any], at: datetime) -> Subscription:
+            address = {name: given[name] for name in addresses.FIELDS}
+            try:
+                return changes.change_address(row, address=address, at=at)
+            except InvalidInput as refusal:
+                named = {name.rpartition(".")[2]: words for name, words in refusal.fields.items()}
+                raise InvalidInput(refusal.detail, fields=named) from refusal
+
+        words = "From the next refill on. What was announced is announced afresh, with its new total."
+        question = Question("Send it elsewhere", words, "Change the address")
+        return self._ask(request, object_id, question, verb, asked.ElsewhereForm)
+
     @action(description="Send now", icon="bolt", permissions=["steer"])
     def send_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = _row(object_id)
@@ -197,10 +223,10 @@ def possible(row: Subscription, *, at: datetime) -> set[str]:
     if refill is not None and refill.status in AT_WORK:
         return {"cancel_it"}
     if row.status == Subscription.Status.PAUSED:
-        return {"resume_now", "swap", "quantity", "cancel_it"}
-    found = {"pause_until", "skip_next", "cancel_it"}
+        return {"resume_now", "swap", "quantity", "elsewhere", "card_link", "cancel_it"}
+    found = {"pause_until", "skip_next", "card_link", "cancel_it"}
     if refill is None or refill.order_id is None:
-        found |= {"shift", "rhythm", "quantity", "swap"}
+        found |= {"shift", "rhythm", "quantity", "swap", "elsewhere"}
         if row.card_id is not None and (refill is None or refill.asked_at is None):
             found.add("send_now")
     before = row.cycles.filter(index__lt=cycle.index).order_by("-index").first()

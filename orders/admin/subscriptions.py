@@ -28,7 +28,7 @@ from orders.models import (
     SavedCard,
     Subscription,
 )
-from orders.subscriptions import breaker, bulk, outlook
+from orders.subscriptions import breaker, bulk, giving_back, outlook
 from orders.subscriptions.outlook import Outlook
 from shop.admin import (
     InlineReadOnly,
@@ -238,6 +238,19 @@ class DueFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=due_tomorrow(reading.now()).values("pk"))
 
 
+class StumbleFilter(admin.SimpleListFilter):
+    title = "our own errors"
+    parameter_name = "stumbles"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("yes", "since yesterday")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Refill]) -> QuerySet[Refill]:
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(pk__in=giving_back.stumbling(at=reading.now()).values("pk"))
+
+
 @register(Refill)
 class RefillAdmin(ReadOnlyAdmin):
     list_display = (
@@ -250,7 +263,7 @@ class RefillAdmin(ReadOnlyAdmin):
         "order",
         "paid",
     )
-    list_filter = (DueFilter, "status", "currency")
+    list_filter = (DueFilter, StumbleFilter, "status", "currency")
     search_prefixes = {
         "reference__startswith": str.upper,
         "customer__email__istartswith": str,

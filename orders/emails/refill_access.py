@@ -1,4 +1,4 @@
-"""The mail with a fresh link to somebody's refills."""
+"""Mails with a fresh link to somebody's refills, or to the page that takes another card."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -45,4 +45,33 @@ def fresh_link(rows: Sequence[Subscription], *, at: datetime) -> Letter:
             "url": refill_links.of_subscription(first)["all"],
         },
         locale=first.customer.locale,
+    )
+
+
+@languages.spoken_by(lambda row: row.customer.locale)
+def card_link(row: Subscription, *, at: datetime) -> Letter:
+    """A link to the page on which the owner of a subscription gives another card; staff asked for it."""
+    order = row.started_by.order
+    subject = _("A link for your new card")
+    return Letter(
+        kind="refill_card_link",
+        subject_key=f"subscription:{row.reference}",
+        occasion=at.isoformat(),
+        subject=f"{subject} [{order.reference}]",
+        template="orders/mail/refill_card_link",
+        context={
+            "title": subject,
+            "words": [
+                _(
+                    "Here you can give us another card for your refills. It goes straight to Stripe, our "
+                    "payment service: we never see its number, and nobody from us asks you for it."
+                ),
+                _("It needs no password, so keep it to yourself."),
+            ],
+            "names": [f"{row.quantity} × {row.variant.product.name}, {row.variant.name}"],
+            "is_test": order.is_test,
+            "go": _("Give another card"),
+            "url": refill_links.of_subscription(row)["card"],
+        },
+        locale=row.customer.locale,
     )

@@ -93,11 +93,14 @@ def action_required(refill: Refill) -> Letter:
 
 
 @_in_the_refills_language
-def refill_out_of_stock(refill: Refill, *, day: int) -> Letter:
-    """Something in the refill is not there: nothing is charged until it is. On day 30 it is left out."""
+def refill_out_of_stock(refill: Refill, *, day: int, since: date) -> Letter:
+    """Something in the refill is not there: nothing is charged until it is. On day 30 it is left out.
+
+    `since`: the first day of this shortage; the same refill may run into another.
+    """
     subject = _("We leave this refill out") if day == LAST_DAY else _("Your refill is waiting for stock")
     context = {**_about(refill), "title": subject, "is_still": day > 1, "is_left_out": day == LAST_DAY}
-    return _letter(refill, "refill_out_of_stock", subject, context, occasion=f"day-{day}")
+    return _letter(refill, "refill_out_of_stock", subject, context, occasion=f"day-{day} {since}")
 
 
 @_in_the_refills_language

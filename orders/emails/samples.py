@@ -237,12 +237,13 @@ SAMPLES: dict[str, Callable[[], Letter]] = {
     "payment_failed": lambda: order_mails.payment_failed(order()),
     "price_rise": lambda: refill_notices.price_rise(_rise()),
     "recall": _recall,
+    "refill_card_link": lambda: refill_access.card_link(subscription(), at=AT),
     "refill_declined": lambda: refills.refill_declined(refill(), retry_at=AT + timedelta(days=3)),
     "refill_links": lambda: refill_access.fresh_link([subscription()], at=AT),
     "refill_not_sold": lambda: refill_notices.not_sold(
         subscription(), ["Magnesium Bath Flakes, Unscented, 2.5 kg pouch"], at=AT
     ),
-    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill(), day=15),
+    "refill_out_of_stock": lambda: refills.refill_out_of_stock(refill(), day=15, since=AT.date()),
     "refill_paid": lambda: refills.refill_paid(refill()),
     "refill_stopped": lambda: refills.refill_stopped(refill()),
     "refill_upcoming": lambda: refills.refill_upcoming(refill(), shipping=395, tax=265),

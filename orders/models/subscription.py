@@ -184,13 +184,18 @@ class Refill(models.Model):
     # Refused payment attempts that dunning has dealt with.
     failed_attempts = models.PositiveSmallIntegerField(default=0)
     first_declined_at = models.DateTimeField(null=True, blank=True)
-    # When stock was first found short: the customer is told of it once.
+    # Since when stock is short: its owner is told on some of the days after it. Empty once it is there.
     short_since = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     # Counted up by each claim: a worker whose claim is not the latest asks nobody for money.
     claims = models.PositiveIntegerField(default=0, db_default=0)
     # How often Stripe's answer did not come under the claims since it was last due.
     unanswered = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # How often our own work broke over it, and over what; nobody takes it up again before it has rested. Of
+    # one that has ended: when the sweep that ends its order looked at it last.
+    stumbles = models.PositiveSmallIntegerField(default=0, db_default=0)
+    stumbled_over = models.CharField(max_length=300, blank=True, default="", db_default="")
+    rests_until = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
@@ -218,6 +223,11 @@ class Refill(models.Model):
                 fields=["first_declined_at"],
                 condition=Q(status__in=["dunning", "action_required"], next_attempt_at__isnull=True),
                 name="orders_refill_owner_waits",
+            ),
+            models.Index(
+                fields=["rests_until"],
+                condition=Q(rests_until__isnull=False),
+                name="orders_refill_rests",
             ),
         ]
 
@@ -283,6 +293,10 @@ class RefillItem(models.Model):
     refill = models.ForeignKey(Refill, on_delete=models.PROTECT, related_name="items")
     cycle = models.OneToOneField(
         BillingCycle, on_delete=models.PROTECT, null=True, blank=True, related_name="item"
+    )
+    # Whose item it is, also once the refill has let go of its cycle. What is added once has an extra instead.
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()

@@ -1,4 +1,4 @@
-"""A fresh link to somebody's refills, by mail: to the address that we have, never to one that is typed."""
+"""Fresh links to somebody's refills, by mail: to the address that we have, never to one that is typed."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -10,6 +10,7 @@ from orders import refill_links
 from orders.emails import refill_access as letters
 from orders.models import Customer, Refill, Subscription
 from orders.refill_links import Claim
+from orders.subscriptions import diary, holding
 from shop.mail import outbox, recipients
 
 
@@ -31,6 +32,18 @@ def send_for(expired: str, *, at: datetime) -> None:
     except refill_links.LinkInvalid:
         return
     _send(Customer.objects.filter(pk__in=[customer_id]), at=at)
+
+
+@transaction.atomic(durable=True)
+def send_card_link(subscription: Subscription, *, at: datetime) -> Subscription:
+    """Mail its owner a link to the page that takes another card; the history says who asked for it.
+
+    :raises holding.SubscriptionEnded: if it is cancelled.
+    """
+    row = holding.hold(subscription).subscription
+    outbox.enqueue(letters.card_link(row, at=at), to=row.customer.email, at=at)
+    diary.note(row, "A link for another card was mailed to its owner.", at=at)
+    return row
 
 
 def _send(customers: QuerySet[Customer], *, at: datetime) -> None:

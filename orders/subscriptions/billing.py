@@ -6,8 +6,9 @@ did so asks for money. A worker that dies leaves a row in `charging`; `reclaim` 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -25,6 +26,7 @@ from orders.subscriptions import (
     cycles,
     dunning,
     fencing,
+    giving_back,
     guards,
     membership,
     notices,
@@ -68,6 +70,7 @@ _DUE = """
     WHERE refill.status IN ('planned', 'backordered', 'dunning') AND refill.next_attempt_at <= %(at)s
       AND refill.card_id IS NOT NULL AND (notice.sent_at <= %(told_by)s OR refill.asked_at IS NOT NULL)
       AND (refill.status <> 'planned' OR refill.next_attempt_at > %(stale)s)
+      AND (refill.rests_until IS NULL OR refill.rests_until <= %(at)s)
     ORDER BY refill.next_attempt_at, refill.id LIMIT %(limit)s
     FOR UPDATE OF refill SKIP LOCKED
 """
@@ -85,6 +88,7 @@ _RECLAIM = """
         SELECT id, status = 'claimed' OR claimed_at <= %(too_old)s AS is_free FROM orders_refill
         WHERE (status = 'claimed' AND claimed_at <= %(unheard)s)
            OR (status = 'charging' AND claimed_at <= %(handed_over)s
+               AND (rests_until IS NULL OR rests_until <= %(at)s)
                AND (claimed_at <= %(too_old)s OR next_attempt_at IS NULL OR next_attempt_at <= %(at)s))
         ORDER BY claimed_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), free AS MATERIALIZED (
@@ -141,7 +145,7 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
     (`settlement.settle_free` finds it), or Stripe does not answer (then it is claimed again later, and the
     same attempt goes on). Network: no transaction.
     """
-    if not guards.may_charge():
+    if not guards.may_charge() or not giving_back.may_begin(refill_id):
         return None
     with alive.at_work(alive.REFILL, refill_id):
         order = _reserve(refill_id, at=at)
@@ -186,6 +190,17 @@ def in_flight(refill: Refill, *, at: datetime) -> bool:
     return payment.filter(on_its_way).exists()
 
 
+def is_being_charged(refill: Refill, *, at: datetime) -> bool:
+    """Return whether a locked refill is charged, or a worker is about to: it writes its attempt under the
+    order's lock, so we see that, or it will see how this ends, or it is at it at this moment.
+    """
+    if refill.status in {Status.CLAIMED, Status.CHARGING} and refill.order_id is not None:
+        row = Order.objects.select_for_update(skip_locked=True).filter(pk=refill.order_id)
+        if row.first() is None:
+            return True
+    return in_flight(refill, at=at)
+
+
 def lock_for(order: Order) -> Refill | None:
     """Lock the subscriptions, cycles and refill of an order, before the order itself; None if it has none."""
     if order.origin != Order.Origin.REFILL:
@@ -210,43 +225,42 @@ def apply_paid(refill: Refill, *, at: datetime) -> None:
     outbox.enqueue(letters.refill_paid(refill), to=refill.customer.email, at=at)
 
 
-def abandoned_ids(*, limit: int = 100) -> list[int]:
-    """Return ids of refills that ended while their order still waits for money."""
-    ended = Refill.objects.filter(
-        status__in=[Status.SKIPPED, Status.FAILED], order__status=Order.Status.PENDING
-    )
-    return list(ended.order_by("pk").values_list("pk", flat=True)[:limit])
-
-
-def abandon(refill_id: int, *, at: datetime) -> Intent | None:
-    """End the order of a refill that ended: first its intent at Stripe, then the order and its hold.
-
-    Returns the intent if money arrived after all; the caller hands it to settlement.
-    :raises payments.PaymentUnavailable: if Stripe does not answer; the next sweep tries again.
-    """
-    order = Order.objects.get(refill=refill_id)
-    intent = payments.cancel_intent(order, at=at, mood=stripe_gateway.BACKGROUND)
-    if intent is not None and intent.status != "canceled":
-        return intent
-    with transaction.atomic(durable=True):
-        order = Order.objects.select_for_update().get(pk=order.pk)
-        if order.is_paid or not lifecycle.can_end(order, Order.Status.CANCELLED):
-            return None
-        attempts.refuse_another_intent(order.payment, than=intent)
-        lifecycle.end(order, Order.Status.CANCELLED, at=at, reason="The refill was not charged.")
-        inventory.release(order.stock_reference, at=at)
-    return None
-
-
 def _run(statement: str, **values: datetime | int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return sorted(row[0] for row in cursor.fetchall())
 
 
-@transaction.atomic(durable=True)
 def _reserve(refill_id: int, *, at: datetime) -> Order | None:
-    """RESERVE: use the claim up, look at everything once more, write the order, hold its stock."""
+    """RESERVE in a transaction; what is in the way undoes it, and is written down in one of its own."""
+    try:
+        return _reserve_locked(refill_id, at=at)
+    except inventory.OutOfStock as missing:
+        _make_way(refill_id, partial(shortage.wait, shortage=missing, at=at))
+    except (redemptions.DiscountUsedUp, redemptions.DiscountUsedBefore) as gone:
+        logger.info("refill %s is quoted again: %s", refill_id, gone.detail)
+        _make_way(refill_id, partial(_claim_anew, at=at))
+    return None
+
+
+@transaction.atomic(durable=True)
+def _make_way(refill_id: int, step: Callable[[Refill], None]) -> None:
+    refill = cycles.lock_refill(refill_id)
+    if refill.status == Status.CLAIMED:
+        step(refill)
+
+
+def _claim_anew(refill: Refill, *, at: datetime) -> None:
+    advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED, next_attempt_at=at)
+
+
+@transaction.atomic(durable=True)
+def _reserve_locked(refill_id: int, *, at: datetime) -> Order | None:
+    """Use the claim up, look at everything once more, write the order, hold its stock.
+
+    :raises catalog.inventory.OutOfStock: naming what is short.
+    :raises redemptions.DiscountUsedUp: or DiscountUsedBefore, if a discount is gone meanwhile.
+    """
     refill = cycles.lock_refill(refill_id)
     if refill.status != Status.CLAIMED:
         return None
@@ -261,16 +275,11 @@ def _reserve(refill_id: int, *, at: datetime) -> Order | None:
     _leave_to_rest(refill, open_cycles, at=at)
     if refill.status != Status.CLAIMED:
         return None
-    try:
-        order = _hold(refill.order, at=at) if refill.order else _place(refill, at=at)
-    except inventory.OutOfStock as missing:
-        shortage.wait(refill, missing, at=at)
-        return None
+    order = _hold(refill.order, at=at) if refill.order else _place(refill, at=at)
     if order is None:
         return None
-    advance(
-        refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, order=order, claimed_at=at
-    )
+    begun = {"order": order, "claimed_at": at, "short_since": None}
+    advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.CHARGING, **begun)
     return order
 
 
@@ -333,7 +342,7 @@ def _ask_about_card(order: Order, card: SavedCard, *, at: datetime) -> None:
 def _place(refill: Refill, *, at: datetime) -> Order | None:
     """Write the refill's order, at no more than was quoted; None if it has to be told anew first.
 
-    :raises catalog.inventory.OutOfStock: naming what is short; no order is written then.
+    :raises catalog.inventory.OutOfStock: or what else `placement.place_order` does.
     """
     try:
         quote = quoting.quote(refill, at=at)
@@ -341,8 +350,10 @@ def _place(refill: Refill, *, at: datetime) -> Order | None:
         logger.warning("refill %s cannot be charged: %s", refill, refusal.detail)
         dunning.stop(refill, reason=refusal.detail, at=at)
         return None
-    if refill.quoted_total is None or quote.total > refill.quoted_total:
-        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED)
+    is_back = shortage.is_over_late(refill, at=at)
+    if is_back or refill.quoted_total is None or quote.total > refill.quoted_total:
+        since = None if is_back else refill.short_since
+        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED, short_since=since)
         notices.tell(refill, quote, charge_at=at, at=at)
         return None
     customer = refill.customer
@@ -358,14 +369,7 @@ def _place(refill: Refill, *, at: datetime) -> Order | None:
         user=customer.user,
         customer=customer,
     )
-    # A savepoint: when stock is short, the order is taken back and the refill remembers why.
-    try:
-        with transaction.atomic():
-            return placement.place_order(draft, hold_until=at + STOCK_HELD_FOR, at=at)
-    except (redemptions.DiscountUsedUp, redemptions.DiscountUsedBefore) as gone:
-        logger.info("refill %s is quoted again: %s", refill, gone.detail)
-        advance(refill, field="status", table=Refill.STATUS_STEPS, target=Status.PLANNED, next_attempt_at=at)
-        return None
+    return placement.place_order(draft, hold_until=at + STOCK_HELD_FOR, at=at)
 
 
 def _hold(order: Order, *, at: datetime) -> Order:

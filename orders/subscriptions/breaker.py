@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from orders.emails import staff_mails as letters
 from orders.models import Order, PaymentAttempt, RefillBreaker
+from orders.subscriptions import giving_back
 from shop.mail import outbox
 from shop.transitions import advance
 
@@ -31,16 +32,20 @@ MOST_DECLINES = 60
 
 @transaction.atomic(durable=True)
 def allow(limit: int, *, at: datetime) -> int:
-    """Return how many of `limit` refills may be claimed now: all, one to try, or none."""
+    """Return how many of `limit` refills may be claimed now: all, one to try, or none.
+
+    Once it opens, what was claimed before and not begun waits again.
+    """
     row = _locked()
-    if row.state == State.CLOSED:
-        return 0 if _trips(row, at=at) else limit
-    if row.state == State.OPEN:
-        if at < (row.since or at) + RESTS_FOR:
-            return 0
-        _move(row, State.PROBING, since=at)
-        return min(1, limit)
-    return _judge_probe(row, limit, at=at)
+    if row.state == State.PROBING:
+        return _judge_probe(row, limit, at=at)
+    if row.state == State.CLOSED and not _trips(row, at=at):
+        return limit
+    giving_back.after_a_trip()
+    if at < (row.since or at) + RESTS_FOR:
+        return 0
+    _move(row, State.PROBING, since=at)
+    return min(1, limit)
 
 
 def is_open() -> bool:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from orders import addresses, carts, shipping
 from orders.emails import refills as letters
-from orders.models import BillingCycle, Order, Refill, SavedCard, Subscription
+from orders.models import BillingCycle, SavedCard, Subscription
 from orders.subscriptions import (
     billing,
     consents,
@@ -154,7 +154,7 @@ def end(subscription: Subscription, *, reason: str, at: datetime) -> Subscriptio
     if subscription.status == Status.CANCELLED:
         return subscription
     held = holding.hold(subscription)
-    if held.open_refill is not None and _is_being_charged(held.open_refill, at=at):
+    if held.open_refill is not None and billing.is_being_charged(held.open_refill, at=at):
         raise ChargeInProgress(
             "A refill is being charged just now. Try again in a few minutes.", retry_after=60
         )
@@ -289,17 +289,6 @@ def change_address(subscription: Subscription, *, address: dict[str, str], at: d
     holding.take_out(held, at=at)
     what = f"From the next refill on we send to {', '.join(addresses.lines(cleaned))}."
     return holding.tell(held, what, noted="From the next refill on it goes to another address.", at=at)
-
-
-def _is_being_charged(refill: Refill, *, at: datetime) -> bool:
-    """Return whether a locked refill is charged, or a worker is about to: it writes its attempt under the
-    order's lock, so we see that, or it will see how this ends, or it is at it at this moment.
-    """
-    if refill.status in {Refill.Status.CLAIMED, Refill.Status.CHARGING} and refill.order_id is not None:
-        row = Order.objects.select_for_update(skip_locked=True).filter(pk=refill.order_id)
-        if row.first() is None:
-            return True
-    return billing.in_flight(refill, at=at)
 
 
 def _resume_on_its_day(row: Subscription, *, at: datetime) -> int:

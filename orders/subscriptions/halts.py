@@ -38,7 +38,7 @@ def halt(locked: Collection[Subscription], *, at: datetime) -> int:
     """
     halted = [row for row in locked if row.status_reason != Subscription.DISPUTE]
     for refill in _open_refills({row.customer_id for row in halted}).order_by("pk"):
-        if not billing.in_flight(refill, at=at):
+        if not billing.is_being_charged(refill, at=at):
             membership.dissolve(refill)
     for row in halted:
         if row.status == Status.PAUSED:

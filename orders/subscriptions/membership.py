@@ -133,10 +133,7 @@ def free_extras(refill: Refill) -> None:
 
 def finish_extras(refill: Refill, *, at: datetime) -> None:
     """One-off items of a refill that is paid are charged, and do not come again."""
-    ids = list(refill.items.exclude(extra=None).values_list("extra_id", flat=True))
-    if not ids:
-        return
-    charged = RefillExtra.objects.filter(pk__in=ids)
+    charged = RefillExtra.objects.filter(pk__in=refill.items.exclude(extra=None).values("extra"))
     charged.update(status=RefillExtra.Status.CHARGED, ended_at=at, refill=refill)
 
 
@@ -146,21 +143,9 @@ def holds_charged_extras(refill: Refill) -> bool:
 
 
 def remember_payment(refill: Refill, *, at: datetime) -> None:
-    """Money has come for a locked refill that had ended: what it let go of is not charged again soon.
-
-    Its items no longer know their cycles, so they are told by what they are; of two that are the same, the
-    one that is due first was meant.
-    """
-    known = refill.cycles.values("subscription")
-    for item in refill.items.filter(cycle=None, extra=None).order_by("pk"):
-        rows = Subscription.objects.filter(
-            customer=refill.customer_id, variant=item.variant_id, cycles__status=BillingCycle.Status.OPEN
-        )
-        unpaid = rows.exclude(pk__in=known).exclude(last_paid_at__gte=at)
-        row = unpaid.order_by("cycles__due_at", "pk").first()
-        if row is not None:
-            row.last_paid_at = at
-            row.save(update_fields=["last_paid_at"])
+    """Money has come for a locked refill that had ended: what it let go of is not charged again soon."""
+    let_go = refill.items.filter(cycle=None, subscription__isnull=False).values("subscription")
+    Subscription.objects.filter(pk__in=let_go).update(last_paid_at=at)
 
 
 def release(cycle: BillingCycle) -> None:

@@ -99,6 +99,8 @@ def _of_refill(found: Outlook, refill: Refill, *, at: datetime) -> None:
     found.items = list(refill.items.select_related("variant__product"))
     if refill.status in _AT_WORK:
         found.notes.append(_AT_WORK[Refill.Status(refill.status)])
+    if refill.stumbles:
+        found.notes.append(f"Our own work broke over it ({refill.stumbles} ×): {refill.stumbled_over}")
     if refill.order is not None:
         return
     try:

@@ -59,6 +59,7 @@ def draft(together: Sequence[BillingCycle], *, facts: Facts) -> tuple[Refill, li
         RefillItem(
             refill=refill,
             cycle=cycle,
+            subscription=cycle.subscription,
             variant=cycle.subscription.variant,
             quantity=cycle.subscription.quantity,
             unit_price=quoting.price_of(cycle.subscription, offers.get(cycle.subscription.variant_id)),

@@ -19,6 +19,7 @@ from orders.subscriptions import (
     batches,
     breaker,
     cycles,
+    giving_back,
     guards,
     membership,
     notices,
@@ -95,7 +96,7 @@ def postpone_unannounced(*, at: datetime, limit: int = 200) -> int:
     waiting_for_it = Refill.objects.filter(
         status__in=membership.EDITABLE, order__isnull=True, card__isnull=False
     )
-    due = waiting_for_it.filter(next_attempt_at__lte=at)
+    due = waiting_for_it.filter(next_attempt_at__lte=at).exclude(rests_until__gt=at)
     untold = Q(notice__isnull=True) | Q(notice__sent_at__isnull=True)
     untold |= Q(notice__sent_at__gt=at - settings.REFILL_NOTICE_FOR)
     stale = Q(status=Refill.Status.PLANNED, next_attempt_at__lte=at - STALE_AFTER)
@@ -104,7 +105,7 @@ def postpone_unannounced(*, at: datetime, limit: int = 200) -> int:
     first = due.order_by("next_attempt_at", "pk").values("pk")[:LOOKED_AT]
     found = Refill.objects.filter(late, pk__in=first).order_by("next_attempt_at", "pk")
     ids = list(found.values_list("pk", flat=True)[:limit])
-    return sweeps.each(ids, partial(_postpone, at=at))
+    return sweeps.each(ids, partial(_postpone_or_put_aside, at=at))
 
 
 def _tell_anew(refill: Refill, *, at: datetime) -> int:
@@ -118,6 +119,12 @@ def _tell_anew(refill: Refill, *, at: datetime) -> int:
         return 1
     notices.tell(refill, quote, charge_at=at, at=at)
     return 1
+
+
+def _postpone_or_put_aside(refill_id: int, *, at: datetime) -> int:
+    with giving_back.if_it_stumbles(refill_id, at=at):
+        return _postpone(refill_id, at=at)
+    return 0
 
 
 @transaction.atomic(durable=True)

@@ -5,12 +5,15 @@ for one item skips that one, and the rest is quoted and sent. The cadence stays:
 """
 
 import logging
+from collections import Counter
 from datetime import datetime, timedelta
+
+from django.conf import settings
 
 from catalog import inventory
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Refill
-from orders.subscriptions import cycles, membership
+from orders.subscriptions import cycles, membership, planning
 from shop.mail import outbox
 from shop.transitions import advance
 
@@ -27,7 +30,7 @@ def wait(refill: Refill, shortage: inventory.OutOfStock, *, at: datetime) -> Non
     day = (at - since).days + 1
     logger.info("refill %s waits for stock on day %s: %s", refill, day, shortage.detail)
     stage = max(number for number in TOLD_ON if number <= day)
-    letter = letters.refill_out_of_stock(refill, day=stage)
+    letter = letters.refill_out_of_stock(refill, day=stage, since=since.date())
     outbox.enqueue(letter, to=refill.customer.email, at=at)
     if stage == TOLD_ON[-1]:
         _leave_out(refill, at=at)
@@ -40,6 +43,26 @@ def wait(refill: Refill, shortage: inventory.OutOfStock, *, at: datetime) -> Non
         next_attempt_at=at + RECHECK_AFTER,
         short_since=since,
     )
+
+
+def is_over_late(refill: Refill, *, at: datetime) -> bool:
+    """Return whether all that a claimed refill waited for is there, but so long after the day that its owner
+    was told that they are told anew first.
+    """
+    if refill.short_since is None:
+        return False
+    told = refill.notice.sent_at if refill.notice is not None else None
+    promised = max(refill.short_since, told + settings.REFILL_NOTICE_FOR) if told else refill.short_since
+    return promised < at - planning.STALE_AFTER and _is_all_there(refill)
+
+
+def _is_all_there(refill: Refill) -> bool:
+    items = list(refill.items.select_related("variant__product"))
+    available = inventory.available_for([item.variant for item in items])
+    needed = Counter[int]()
+    for item in items:
+        needed[item.variant_id] += item.quantity
+    return all(available[variant_id] >= units for variant_id, units in needed.items())
 
 
 def _leave_out(refill: Refill, *, at: datetime) -> None:

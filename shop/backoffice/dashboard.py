@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -17,8 +18,10 @@ from orders.admin.payments import declined_payments
 from orders.admin.returns import open_returns, open_withdrawals
 from orders.admin.subscriptions import due_tomorrow
 from orders.models import Order, Refill, Shipment
+from orders.subscriptions import giving_back
 from shop.admin import site
 from shop.clock import reading
+from shop.mail import delivery
 from shop.mail.models import OutboxMessage
 
 
@@ -47,6 +50,8 @@ class _Kind:
 
 def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the admin's index what this person may see of it: one query for all numbers."""
+    if why := delivery.why_held_back():
+        messages.warning(request, why)
     return {**context, "tasks": list(tasks_for(request, at=reading.now()))}
 
 
@@ -100,6 +105,11 @@ def refills_in_trouble(at: datetime) -> QuerySet[Refill]:
     return Refill.objects.filter(status__in=[Refill.Status.DUNNING, Refill.Status.ACTION_REQUIRED])
 
 
+def refills_that_stumble(at: datetime) -> QuerySet[Refill]:
+    """Refills that our own work breaks over; each is tried again after a pause."""
+    return giving_back.stumbling(at=at)
+
+
 def unsent_mails(at: datetime) -> QuerySet[OutboxMessage]:
     """Mails that were given up, or whose sending failed and is tried again."""
     return OutboxMessage.objects.filter(
@@ -130,6 +140,10 @@ KINDS = (
     _Kind(
         "Refills in dunning", "declined, or the bank wants its customer", refills_in_trouble,
         {"status__in": "dunning,action_required"},
+    ),
+    _Kind(
+        "Refills that stumble", "our own work breaks over them; see why", refills_that_stumble,
+        {"stumbles": "yes"}, True,
     ),
     _Kind("Low stock", "at or under the reorder point", inventory.low_levels, {"level": "low"}, True),
     _Kind(

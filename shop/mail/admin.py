@@ -5,7 +5,7 @@ from typing import Any
 
 from csp.decorators import csp_replace
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -34,7 +34,7 @@ from shop.admin import (
 from shop.clock import reading
 from shop.exceptions import NotFound
 from shop.logs import without_keys
-from shop.mail import outbox, preview, rendering, suppression
+from shop.mail import delivery, outbox, preview, rendering, suppression
 from shop.mail.models import OutboxMessage, SuppressedAddress
 
 STATUS_COLOURS = {
@@ -66,6 +66,11 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
 
     created = time_column("created_at", "written")
     sent = time_column("sent_at", "sent")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if why := delivery.why_held_back():
+            messages.warning(request, why)
+        return super().changelist_view(request, extra_context)
 
     @method_decorator(_with_a_frame)
     def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -8,6 +8,7 @@ from smtplib import SMTPException
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
+from django.db.models import Exists, Model, QuerySet
 from django.utils.module_loading import import_string
 
 from shop import alive
@@ -72,6 +73,7 @@ def _claim(message_id: int, *, alone: bool, at: datetime) -> OutboxMessage | Non
     """Take a mail that is due, for SENDING_FOR; None if it is not, or another worker is at it this moment."""
     with transaction.atomic(durable=True):
         due = OutboxMessage.objects.select_for_update(skip_locked=True).filter(
+            ~Exists(_owners()),
             pk=message_id,
             status=OutboxMessage.Status.PENDING,
             next_attempt_at__lte=due_by(alone=alone, at=at),
@@ -84,11 +86,13 @@ def _claim(message_id: int, *, alone: bool, at: datetime) -> OutboxMessage | Non
 
 
 def due_ids(*, at: datetime, limit: int = 200) -> list[int]:
-    """Return ids of mails that are due, oldest first.
+    """Return ids of mails that are due, oldest first; none of a database that is another deployment's.
 
     Those that were written by the thousand, and so have no words yet, let all others go first.
     """
-    due = OutboxMessage.objects.filter(status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at)
+    due = OutboxMessage.objects.filter(
+        ~Exists(_owners()), status=OutboxMessage.Status.PENDING, next_attempt_at__lte=at
+    )
     ids = due.order_by("next_attempt_at", "pk").values_list("pk", flat=True)
     first = list(ids.filter(template="")[:limit])
     return [*first, *ids.exclude(template="")[: limit - len(first)]]
@@ -97,6 +101,24 @@ def due_ids(*, at: datetime, limit: int = 200) -> list[int]:
 def deliver_due(*, at: datetime, limit: int = 200) -> int:
     """Send everything that is due and return how many went out."""
     return sum(deliver(message_id, at=at) for message_id in due_ids(at=at, limit=limit))
+
+
+def why_held_back() -> str:
+    """Return why no mail goes out from here and how to lift that, for staff; nothing where mails go out."""
+    owner = _owners().first()
+    if owner is None:
+        return ""
+    return (
+        f"This database belongs to “{owner}”, and this is “{settings.DEPLOYMENT_NAME}”: no mail goes out and "
+        f"no refill is charged. Mails are kept. If this has taken the other's place for good, start it with "
+        f"DEPLOYMENT_NAME={owner}: what waits is sent then."
+    )
+
+
+def _owners() -> QuerySet[Model]:
+    """The other deployment that this database belongs to: a dump restored elsewhere writes to nobody."""
+    rows: QuerySet[Model] = import_string(settings.MAIL_HELD_BACK_BY)()
+    return rows
 
 
 def _is_outdated(message: OutboxMessage, at: datetime) -> bool:

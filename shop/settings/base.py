@@ -18,7 +18,7 @@ from shop.settings.stripe import *
 SHOP_NAME = env.str("SHOP_NAME", "Stillwater Magnesium")
 BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
 # Names the deployment that this database belongs to. A dump restored elsewhere carries the old name and
-# charges nobody: see orders.subscriptions.guards.
+# charges nobody and writes to nobody: see orders.subscriptions.guards.
 DEPLOYMENT_NAME = env.str("DEPLOYMENT_NAME", "local")
 STAFF_ALERT_EMAILS = env.list("STAFF_ALERT_EMAILS", ["staff@shop.example"])
 
@@ -29,6 +29,8 @@ MAIL_LAST_LOOKS = {
     "price_rise": "orders.subscriptions.repricing.is_still_true",
     "refill_upcoming": "orders.subscriptions.notices.is_still_true",
 }
+# Returns rows that hold back every mail while there are any: whose database this is, if it is not ours.
+MAIL_HELD_BACK_BY = "orders.subscriptions.guards.other_owners"
 
 # --- Django -----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -265,6 +267,7 @@ API_MAX_JSON_DEPTH = 32
 API_DESCRIPTION = f"""Products, carts, checkout, orders, refills and articles of the shop.
 
 Money is in minor units. Lists come in cursor pages. Every refusal is a problem document with a stable `code`.
+A field that is not listed is refused. Whatever must not happen twice takes an `Idempotency-Key`.
 
 **From a cart to a paid order.** Create a cart, add lines, set e-mail, `shipping_address` and
 `shipping_method`, then check out with `expected_total` (the cart's `totals.total.amount`) and the consents.
@@ -276,6 +279,13 @@ Stripe: `Stripe(payment.publishable_key).elements({{clientSecret: payment.client
 element, then `confirmPayment`. Test card: 4242 4242 4242 4242, any date to come, any code;
 4000 0000 0000 0002 is declined. A webhook settles the order; `POST orders/{{reference}}/refresh` does not
 wait for it.
+
+**Signing in.** `auth/app/signup`, `auth/app/email/verify` with the key of the mail's link, `auth/app/login`;
+from then on send `meta.session_token` as `X-Session-Token`, to the cart too (`auth/browser/…`: a cookie).
+
+**Refills.** Give a line `refill` (`{{"unit": "week", "count": 4}}`) and check out with the consent `refill`.
+Once the order is paid, `GET subscriptions` lists it for its account; its address takes skip, swap, pause and
+the rest. A guest has none here: signed links in the mails do the same.
 """
 
 SPECTACULAR_SETTINGS = {

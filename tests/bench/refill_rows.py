@@ -257,7 +257,8 @@ def _write_past(examples: dict, people: str, items: str, then: str) -> None:
         "created_at": then, "quoted_at": then,
     }, people)  # fmt: skip
     copies.copy(examples["item"], {
-        "id": "item", "refill_id": "o.id", "cycle_id": "item * 2", "variant_id": _variant(),
+        "id": "item", "refill_id": "o.id", "cycle_id": "item * 2", "subscription_id": "item",
+        "variant_id": _variant(),
     }, items)  # fmt: skip
 
 

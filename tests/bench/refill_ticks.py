@@ -12,7 +12,16 @@ from django.db import connection
 from orders import card_testing, checkout, reconciler, refunds, settlement
 from orders.books import records
 from orders.books.findings import Scope
-from orders.subscriptions import billing, breaker, changes, dunning, foresight, planning, repricing
+from orders.subscriptions import (
+    abandoning,
+    billing,
+    breaker,
+    changes,
+    dunning,
+    foresight,
+    planning,
+    repricing,
+)
 from shop.mail import delivery
 
 Sweep = Callable[[datetime], object]
@@ -37,7 +46,7 @@ TICKS: dict[str, dict[str, Sweep]] = {
         "settlement.waiting_free_orders": lambda at: list(settlement.waiting_free_orders()),
         "checkout.expired_ids": lambda at: checkout.expired_ids(at=at),
         "card_testing.probed_order_ids": lambda at: card_testing.probed_order_ids(at=at),
-        "billing.abandoned_ids": lambda at: billing.abandoned_ids(),
+        "abandoning.take": lambda at: abandoning.take(at=at),
     },
     "look_ahead, 300 s": {
         "repricing.tell": lambda at: repricing.tell(at=at),

@@ -183,7 +183,10 @@ def make_subscription(order: Order, customer: Customer, **fields: Any) -> Subscr
     cycle = BillingCycle.objects.create(
         subscription=subscription, index=1, due_on=AT.date(), due_at=AT, refill=refill
     )
-    RefillItem.objects.create(refill=refill, cycle=cycle, variant=line.variant, quantity=1, unit_price=1125)
+    RefillItem.objects.create(
+        refill=refill, cycle=cycle, subscription=subscription, variant=line.variant, quantity=1,
+        unit_price=1125,
+    )  # fmt: skip
     return subscription
 
 

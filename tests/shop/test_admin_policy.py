@@ -193,6 +193,8 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
                 "swap",
                 "pause_until",
                 "resume_now",
+                "card_link",
+                "elsewhere",
                 "send_now",
                 "cancel_it",
             ),

@@ -35,7 +35,7 @@ def busy_day(db: None) -> None:
     payment.save()
     customer = make_customer()
     make_subscription(make_paid_order(variant=variant, status=Order.Status.CANCELLED), customer)
-    Refill.objects.update(status=Refill.Status.DUNNING)
+    Refill.objects.update(status=Refill.Status.DUNNING, stumbles=1, rests_until=reading.now())
     short = make_variant(stock=2, reorder_point=5)
     lot = short.lots.get()
     inventory.quarantine(put_in_stock(variant, 3), actor=None, cause="q", at=reading.now())
@@ -73,6 +73,7 @@ def test_every_number_counts_what_its_list_shows(
         "Returns to look at": 0,
         "Tomorrow's refills": 0,
         "Refills in dunning": 1,
+        "Refills that stumble": 1,
         "Low stock": 1,
         "Short of stock": 1,
         "Lots to release": 1,

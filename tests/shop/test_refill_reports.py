@@ -135,6 +135,41 @@ def test_what_waits_to_come_along_once_is_needed_once() -> None:
     assert second.weeks == (0, 1, 1, 1, 1, 1, 1, 1)
 
 
+def test_what_rests_until_a_day_is_needed_from_that_day_on_in_its_old_rhythm() -> None:
+    weekly, oil = make_variant(stock=50), make_variant(stock=50)
+    until = TODAY + timedelta(days=10)
+    row = begin(
+        weekly, due_on=TODAY - timedelta(days=5), interval_unit="week", interval_count=2, status="paused",
+        paused_until=until,
+    )  # fmt: skip
+    begin(weekly, due_on=TODAY + timedelta(days=2), status="paused", paused_until=TODAY + timedelta(days=60))
+    begin(weekly, due_on=TODAY + timedelta(days=2), status="paused", paused_until=None)
+    RefillExtra.objects.create(
+        subscription=row, variant=oil, quantity=3, unit_price=900, added_at=AT, status="waiting"
+    )
+
+    found = {need.variant: need.weeks for need in demand.needs(today=TODAY, is_test=False)}
+
+    # Its days are 9, 23, 37 and 51 days away, and it rests until the tenth.
+    assert found == {weekly: (0, 0, 0, 1, 0, 1, 0, 1), oil: (0, 0, 0, 3, 0, 0, 0, 0)}
+
+
+def test_what_wakes_today_is_needed_on_its_next_day_and_not_for_those_that_passed() -> None:
+    late = begin(
+        due_on=TODAY - timedelta(days=40), interval_unit="week", interval_count=4, status="paused",
+        paused_until=TODAY - timedelta(days=1),
+    )  # fmt: skip
+    monthly = begin(
+        due_on=date(2026, 10, 31), interval_unit="month", interval_count=1, status="paused",
+        paused_until=date(2026, 12, 1),
+    )  # fmt: skip
+
+    found = {need.variant: need.weeks for need in demand.needs(today=TODAY, is_test=False)}
+
+    # 40 days ago and 12 days ago have passed; then 16 and 44 days from now. And 31 December, 38 days from now.
+    assert found == {late.variant: (0, 0, 1, 0, 0, 0, 1, 0), monthly.variant: (0, 0, 0, 0, 0, 1, 0, 0)}
+
+
 def test_the_chart_says_in_words_what_it_shows() -> None:
     begin(make_variant(sku="FLK-<B>", stock=1), quantity=2)
     (need,) = demand.needs(today=TODAY, is_test=False)
@@ -168,6 +203,7 @@ def test_without_refills_the_pages_say_so(manager: Client, page: str) -> None:
     shown = manager.get(f"/admin/refills/{page}/").content.decode()
 
     assert "No refills yet." in shown or "No refill is due" in shown
+    assert "Test orders are left out." in shown
 
 
 def test_test_orders_are_left_out_and_can_be_looked_at_alone(manager: Client) -> None:
@@ -281,3 +317,10 @@ def test_tomorrows_refills_are_counted_and_listed(manager: Client) -> None:
 def rows_of(answer: Any) -> list[list[str]]:
     text = b"".join(answer.streaming_content).decode()
     return list(csv.reader(io.StringIO(text)))
+
+
+def test_the_list_of_bulk_changes_says_where_one_begins(manager):
+    page = manager.get("/admin/orders/bulkchange/").content.decode()
+
+    assert "A bulk change begins among the" in page
+    assert 'href="/admin/orders/subscription/"' in page

@@ -16,35 +16,43 @@ WEEKS = 8
 DAYS = 7 * WEEKS
 
 # Counted by day first, so that later days are worked out for a few groups, however many refills there are.
-# They are those of `schedule.due_on`: in a month too short for the anchor's day, its last day.
+# They are those of `schedule.due_on`: in a month too short for the anchor's day, its last day. What is
+# overdue counts today; what rests until a day has none before it; what comes along once takes the first day.
 _DEMAND = """
-    WITH groups AS (
-        SELECT s.variant_id, s.interval_unit, s.interval_count, c.due_on,
+    WITH live AS NOT MATERIALIZED (
+        SELECT s.id, s.variant_id, s.quantity, s.interval_unit, s.interval_count, c.due_on,
                CASE s.interval_unit WHEN 'month' THEN extract(day FROM s.anchor_on)::int END AS anchor_day,
-               sum(s.quantity) AS quantity
+               CASE s.status WHEN 'paused' THEN greatest(s.paused_until, %(today)s) END AS wakes_on
         FROM orders_billing_cycle c JOIN orders_subscription s ON s.id = c.subscription_id
-        WHERE c.status = 'open' AND c.due_on < %(end)s AND s.status = 'active' AND s.is_test = %(is_test)s
-        GROUP BY 1, 2, 3, 4, 5
+        WHERE c.status = 'open' AND c.due_on < %(end)s AND s.is_test = %(is_test)s
+          AND (s.status = 'active' OR (s.status = 'paused' AND s.paused_until < %(end)s))
+    ), groups AS (
+        SELECT variant_id, false AS is_once, interval_unit, interval_count, due_on, anchor_day, wakes_on,
+               sum(quantity) AS quantity
+        FROM live GROUP BY 1, 2, 3, 4, 5, 6, 7
+        UNION ALL
+        SELECT extra.variant_id, true, interval_unit, interval_count, due_on, anchor_day, wakes_on,
+               sum(extra.quantity)
+        FROM orders_refill_extra extra JOIN live ON live.id = extra.subscription_id
+        WHERE extra.status = 'waiting' GROUP BY 1, 2, 3, 4, 5, 6, 7
     ), steps AS (
-        SELECT *, date_trunc('month', due_on) AS month,
+        SELECT *, row_number() OVER () AS no, date_trunc('month', due_on) AS month,
                interval_count * CASE interval_unit WHEN 'month' THEN 28 WHEN 'week' THEN 7 ELSE 1 END AS step
         FROM groups
     ), days AS (
-        SELECT variant_id, quantity, greatest(due_on, %(today)s) AS day FROM groups
+        SELECT *, CASE WHEN wakes_on IS NULL THEN greatest(due_on, %(today)s) ELSE due_on END AS day
+        FROM steps
         UNION ALL
-        SELECT variant_id, quantity, CASE interval_unit WHEN 'month' THEN least(
+        SELECT steps.*, CASE interval_unit WHEN 'month' THEN least(
             (month + make_interval(months => interval_count * n))::date + anchor_day - 1,
             (month + make_interval(months => interval_count * n + 1))::date - 1
         ) ELSE due_on + step * n END
         FROM steps CROSS JOIN LATERAL generate_series(1, (%(end)s - due_on) / step) AS n
-        UNION ALL
-        SELECT extra.variant_id, extra.quantity, greatest(c.due_on, %(today)s)
-        FROM orders_refill_extra extra JOIN orders_subscription s ON s.id = extra.subscription_id
-        JOIN orders_billing_cycle c ON c.subscription_id = s.id AND c.status = 'open'
-        WHERE extra.status = 'waiting' AND s.status = 'active' AND s.is_test = %(is_test)s
+    ), coming AS (
+        SELECT *, min(day) OVER (PARTITION BY no) AS first_day FROM days
+        WHERE day >= coalesce(wakes_on, %(today)s) AND day < %(end)s
     )
-    SELECT variant_id, day, sum(quantity) FROM days WHERE day >= %(today)s AND day < %(end)s
-    GROUP BY variant_id, day
+    SELECT variant_id, day, sum(quantity) FROM coming WHERE NOT is_once OR day = first_day GROUP BY 1, 2
 """
 
 
@@ -113,7 +121,8 @@ def from_json(kept: dict[str, dict[str, int]]) -> Days:
 def needs(*, today: date, is_test: bool) -> list[Need]:
     """Return the needs of the next eight weeks, what runs out first at the top. Three queries.
 
-    Running subscriptions by their own dates, with what waits to come along once. Other sales are not in it.
+    Running subscriptions by their own dates, and those that rest until a day from that day on, with what
+    waits to come along once. What rests without an end is not in it, nor are other sales.
     """
     return needs_of(count(today=today, is_test=is_test), today=today)
 

@@ -25,7 +25,7 @@ from orders.models import (
 )
 from orders.placement import Draft
 from orders.stripe_gateway import Card
-from orders.subscriptions import billing, changes, dunning, enrollment, planning
+from orders.subscriptions import abandoning, billing, changes, dunning, enrollment, planning
 from orders.totals import PricedLine
 from shop.mail import delivery, rendering
 from shop.mail.models import OutboxMessage
@@ -140,8 +140,8 @@ class Routine:
         planning.plan(at=at)
         for refill_id in [*billing.claim(at=at), *billing.reclaim(at=at)]:
             self.bill(refill_id, at)
-        for refill_id in billing.abandoned_ids():
-            self._observe(billing.abandon(refill_id, at=at), at)
+        for refill_id in abandoning.take(at=at):
+            self._observe(abandoning.abandon(refill_id, at=at), at)
         delivery.deliver_due(at=at)
 
     def bill(self, refill_id: int, at: datetime) -> None:

@@ -15,7 +15,7 @@ from orders.models import Refill, Subscription
 from orders.subscriptions import bulk, changes, diary, extras, repricing
 from shop.accounts.models import User
 from tests.factories.catalog import make_variant
-from tests.orders.subscriptions.routine import Routine, cycle_of, days
+from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors_clock")]
 
@@ -133,6 +133,78 @@ def test_send_now_charges_what_was_shown_and_keeps_how_they_asked(routine: Routi
     assert any("On the phone." in event.message for event in subscription.events.all())
 
 
+def test_a_link_for_another_card_goes_to_its_owner_and_staff_do_not_see_it(
+    routine: Routine, manager: Client, client: Client
+) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    asked = manager.get(button_url(subscription, "card_link")).content.decode()
+    assert mails("refill_card_link") == [], "looking sends nothing"
+
+    press(manager, subscription, "card_link")
+
+    (mail,) = mails("refill_card_link")
+    event = subscription.events.get()
+    assert (mail.to, event.by) == (subscription.customer.email, "staff")
+    assert event.message == "A link for another card was mailed to its owner."
+    assert subscription.customer.email in asked
+    found = re.search(r"/r/\S+/card", mail.text)
+    assert found
+    assert client.get(found[0]).status_code == 200
+    shown = manager.get(reverse("admin:mail_outboxmessage_change", args=[mail.pk])).content.decode()
+    assert found[0] not in shown
+    assert found[0] not in words_of(manager, subscription)
+
+
+def test_staff_send_it_elsewhere_and_what_was_announced_is_announced_afresh(
+    routine: Routine, manager: Client
+) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    first = routine.remind(due_at - days(5))
+    there = {**subscription.shipping_address, "line1": "3 Mill Lane", "city": "York", "postal_code": "yo17hh"}
+
+    press(manager, subscription, "elsewhere", **there)
+    second = routine.remind(due_at - days(4))
+
+    subscription.refresh_from_db()
+    first.refresh_from_db()
+    assert subscription.shipping_address["postal_code"] == "YO1 7HH"
+    assert (first.status, second.shipping_address["city"]) == ("skipped", "York")
+    event = subscription.events.get()
+    assert (event.by, event.message) == ("staff", "From the next refill on it goes to another address.")
+    assert len(mails("subscription_changed")) == 1
+
+
+def test_an_address_that_cannot_be_is_shown_at_its_field_and_nothing_is_changed(
+    routine: Routine, manager: Client
+) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    before = subscription.shipping_address
+    there = {**before, "postal_code": "nowhere"}
+
+    answer = press(manager, subscription, "elsewhere", **there)
+
+    subscription.refresh_from_db()
+    assert answer.context["form"].errors.keys() == {"postal_code"}
+    assert subscription.shipping_address == before
+    assert not subscription.events.exists()
+
+
+@pytest.mark.parametrize("button", ["card_link", "elsewhere"])
+def test_a_cancelled_one_has_no_link_and_no_address_to_change(
+    routine: Routine, manager: Client, button: str
+) -> None:
+    (subscription,) = routine.begin((make_variant(), 1, "week", 4))
+    seen = seen_on(manager, subscription, button)
+    changes.cancel(subscription, reason="Enough.", at=routine.at)
+
+    answer = press(manager, subscription, button, seen=seen, **subscription.shipping_address)
+
+    assert "It was cancelled" in answer.content.decode()
+    assert mails("refill_card_link") == []
+    assert not {button} & subscription_buttons.possible(subscription, at=routine.at)
+
+
 def test_at_another_total_than_the_one_shown_nothing_is_sent(routine: Routine, manager: Client) -> None:
     (subscription,) = routine.begin((make_variant(), 1, "week", 4))
 
@@ -147,6 +219,7 @@ def test_only_buttons_whose_verbs_could_succeed_are_there(routine: Routine, mana
     refill = routine.remind(cycle_of(subscription).due_at - days(5))
     assert subscription_buttons.possible(subscription, at=routine.at) == {
         "pause_until", "skip_next", "cancel_it", "shift", "rhythm", "quantity", "swap", "send_now",
+        "elsewhere", "card_link",
     }  # fmt: skip
 
     Refill.objects.filter(pk=refill.pk).update(status="claimed", claimed_at=routine.at)

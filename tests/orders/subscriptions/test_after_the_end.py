@@ -51,6 +51,32 @@ def test_what_was_paid_with_a_parcel_that_had_ended_is_not_charged_again(
     assert cycle_of(two).due_on == refill.due_at.date() + days(28)
 
 
+def test_late_money_counts_for_the_subscription_that_it_was_for_and_not_for_its_twin(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    flakes = make_variant(stock=40)
+    (seldom,) = charged.begin((flakes, 1, "week", 4), card="chargeCustomerFail")
+    (often,) = charged.begin((flakes, 1, "week", 5), customer=seldom.customer)
+    at = cycle_of(seldom).due_at
+    charged.turn(at - days(5))
+    charged.turn(at)
+    refill = Refill.objects.select_related("order__payment").get()
+    assert refill.order is not None
+    secret = stripe_side.intent(refill.order.payment.stripe_payment_intent_id or "")["client_secret"]
+    changes.skip(seldom, at=at + days(0.1))
+    stripe_side.pay(secret)
+
+    charged.observe(refill.order, at + days(0.2))
+
+    seldom.refresh_from_db()
+    often.refresh_from_db()
+    assert (seldom.last_paid_at, often.last_paid_at) == (at + days(0.2), charged.at)
+    for day in range(1, 9):
+        charged.turn(at + days(day))
+    often.refresh_from_db()
+    assert often.last_paid_at == at + days(7), "its own parcel went out on its own day"
+
+
 def test_a_reminder_that_waits_is_not_sent_once_its_refill_has_ended(routine: Routine) -> None:
     (subscription,) = routine.begin((make_variant(), 1, "week", 4))
     at = cycle_of(subscription).due_at - days(5)

@@ -8,12 +8,14 @@ from django.utils import timezone
 
 from orders import tasks
 from orders.models import Order, PaymentAttempt, Refill, RefillBreaker
-from orders.subscriptions import billing, breaker, planning
+from orders.subscriptions import billing, breaker, giving_back, planning
 from shop.accounts.models import User
 from shop.clock import reading
 from shop.mail.models import OutboxMessage
 from tests.factories.catalog import make_variant
-from tests.orders.subscriptions.routine import Routine, cycle_of, days
+from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
+from tests.outages import answer_lost
+from tests.stripe_side import StripeSide
 
 pytestmark = pytest.mark.django_db
 STAFF = override_settings(STAFF_ALERT_EMAILS=["staff@shop.example"])
@@ -129,3 +131,106 @@ def test_a_worker_with_a_wrong_clock_leaves_refills_alone(
     monkeypatch.setattr(timezone, "now", right)
     tasks.plan_refills()
     assert Refill.objects.count() == 1
+
+
+def waiting(routine: Routine, count: int) -> datetime:
+    """Return the moment at which so many refills are due and announced."""
+    flakes = make_variant(stock=40)
+    rows = [routine.begin((flakes, 1, "week", 4))[0] for _ in range(count)]
+    due_at = max(cycle_of(row).due_at for row in rows)
+    routine.turn(due_at - days(4))
+    return due_at
+
+
+@pytest.mark.parametrize("guard", ["on", "off"])
+def test_what_was_claimed_before_the_breaker_opened_is_not_charged(
+    charged: Routine, stripe_side: StripeSide, quick: None, monkeypatch: pytest.MonkeyPatch, guard: str
+) -> None:
+    at = waiting(charged, 3)
+    before = dict(Refill.objects.values_list("pk", "next_attempt_at"))
+    claimed = billing.claim(at=at)
+    attempted(charged, *["refused"] * 6, at=at)
+    if guard == "off":
+        monkeypatch.setattr(giving_back, "after_a_trip", lambda: 0)
+        monkeypatch.setattr(giving_back, "may_begin", lambda refill_id: True)
+
+    assert billing.claim(at=at + timedelta(seconds=5)) == []
+    for refill_id in claimed:
+        charged.bill(refill_id, at + timedelta(seconds=6))
+
+    found = Refill.objects.filter(pk__in=claimed)
+    if guard == "off":
+        assert {row.status for row in found} == {"paid"}, "the control: all of them are charged"
+        return
+    assert {(row.status, row.order) for row in found} == {("planned", None)}
+    assert dict(found.values_list("pk", "next_attempt_at")) == before
+    assert billing.room() == 400
+    assert mails("refill_declined") == mails("refill_paid") == []
+
+
+def test_what_was_given_back_is_charged_once_when_charges_go_well_again(
+    charged: Routine, stripe_side: StripeSide, quick: None
+) -> None:
+    at = waiting(charged, 3)
+    billing.claim(at=at)
+    attempted(charged, *["unknown"] * 6, at=at)
+    charged.turn(at + timedelta(seconds=5))
+    PaymentAttempt.objects.filter(outcome="unknown").update(outcome="ok", finished_at=at)
+
+    charged.turn(at + timedelta(minutes=11))
+    assert Refill.objects.filter(status="paid").count() == 1, "the one that is tried"
+    charged.turn(at + timedelta(minutes=12))
+
+    refills = Refill.objects.select_related("order")
+    assert [row.status for row in refills] == ["paid"] * 3
+    assert [len(stripe_side.charges_of(row.order.reference)) for row in refills if row.order] == [1, 1, 1]
+    assert len(mails("refill_upcoming")) == 3, "nobody is told anew"
+
+
+def test_a_worker_that_comes_before_the_next_tick_looks_at_the_breaker_itself(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    at = waiting(charged, 1)
+    (refill_id,) = billing.claim(at=at)
+    RefillBreaker.objects.update(state="open", since=at, tripped_at=at)
+
+    charged.bill(refill_id, at)
+
+    assert Refill.objects.get().order is None
+
+
+def test_each_goes_back_to_what_it_was(charged: Routine, stripe_side: StripeSide, quick: None) -> None:
+    at = waiting(charged, 2)
+    short, declined = Refill.objects.order_by("pk")
+    card = charged.saved(declined.customer, "chargeCustomerFail")
+    Refill.objects.filter(pk=declined.pk).update(card=card)
+    Refill.objects.filter(pk=short.pk).update(status="backordered", short_since=at - days(1))
+    for refill_id in billing.claim(at=at):
+        if refill_id == declined.pk:
+            charged.bill(refill_id, at)
+    retry_at = Refill.objects.get(pk=declined.pk).next_attempt_at
+    assert retry_at is not None
+    Refill.objects.filter(pk=declined.pk).update(status="claimed")
+    attempted(charged, *["refused"] * 6, at=at)
+
+    billing.claim(at=at + timedelta(seconds=5))
+
+    found = {row.pk: (row.status, row.next_attempt_at) for row in Refill.objects.all()}
+    assert found == {short.pk: ("backordered", short.next_attempt_at), declined.pk: ("dunning", retry_at)}
+
+
+def test_a_charge_whose_answer_is_not_known_is_brought_to_its_end_all_the_same(
+    charged: Routine, stripe_side: StripeSide, quick: None
+) -> None:
+    at = waiting(charged, 1)
+    with answer_lost("confirm_intent"):
+        charged.turn(at)
+    attempted(charged, *["refused"] * 6, at=at)
+
+    charged.turn(at + timedelta(minutes=1))
+
+    assert RefillBreaker.objects.get().state == "open"
+    refill = Refill.objects.get()
+    assert refill.order is not None
+    assert refill.status == "paid"
+    assert len(stripe_side.charges_of(refill.order.reference)) == 1

@@ -9,16 +9,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import override_settings
 
 from orders import attempts, payments, stripe_gateway
-from orders.models import Order, PaymentAttempt, Refill, SavedCard
-from orders.subscriptions import billing, changes
+from orders.models import Order, PaymentAttempt, Refill, SavedCard, Subscription
+from orders.subscriptions import billing, changes, halts
 from orders.subscriptions.fencing import Claim
 from shop import alive
 from tests.factories.catalog import make_variant
-from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days, mails
+from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days, mails, together
 from tests.outages import NOBODY_LISTENS
 from tests.stripe_side import StripeSide
 
@@ -223,7 +223,7 @@ def test_without_a_look_at_the_order_a_cancelled_refill_would_be_charged(
     """The control: the same race, with a cancellation that does not ask for the order's lock."""
     refill_id, at = claimed(charged)
     subscription = Refill.objects.get().cycles.get().subscription
-    monkeypatch.setattr(changes, "_is_being_charged", billing.in_flight)
+    monkeypatch.setattr(billing, "is_being_charged", billing.in_flight)
 
     bill = stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True)
     with bill as worker:
@@ -233,6 +233,90 @@ def test_without_a_look_at_the_order_a_cancelled_refill_would_be_charged(
     subscription.refresh_from_db()
     assert subscription.status == "cancelled"
     assert charges(refill_id, stripe_side) == 1, "after it was cancelled"
+
+
+def dispute(refill_id: int, *, at: datetime) -> Subscription:
+    """A bank disputes the payment that a refill's subscription began with."""
+    subscription = Refill.objects.get(pk=refill_id).cycles.get().subscription
+    with transaction.atomic(durable=True):
+        order = subscription.started_by.order
+        theirs = halts.lock_for(order)
+        Order.objects.select_for_update().get(pk=order.pk)
+        halts.halt(theirs, at=at)
+    return subscription
+
+
+def test_a_dispute_leaves_a_worker_that_is_about_to_ask_to_its_one_charge(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refill_id, at = claimed(charged)
+    late = at + billing.CLAIM_HOLDS_FOR
+
+    with stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True) as worker:
+        subscription = dispute(refill_id, at=late)
+        assert Refill.objects.get(pk=refill_id).status == "charging", "it is on its way"
+        worker.wake()
+    charged.turn(late + days(40))
+
+    subscription.refresh_from_db()
+    assert (subscription.status, subscription.status_reason) == ("paused", Subscription.DISPUTE)
+    assert Refill.objects.get().status == "paid"
+    assert charges(refill_id, stripe_side) == 1
+
+
+def test_without_a_look_at_the_order_a_dispute_ends_a_refill_that_is_charged_then(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: the same race, with a dispute that does not ask for the order's lock."""
+    refill_id, at = claimed(charged)
+    monkeypatch.setattr(billing, "is_being_charged", billing.in_flight)
+
+    with stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True) as worker:
+        dispute(refill_id, at=at + billing.CLAIM_HOLDS_FOR)
+        assert Refill.objects.get(pk=refill_id).status == "skipped"
+        worker.wake()
+
+    assert charges(refill_id, stripe_side) == 1, "after its customer was told that nothing is charged"
+
+
+def test_a_worker_that_wakes_after_a_dispute_charges_nothing(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refill_id, at = claimed(charged)
+
+    with stopped(monkeypatch, payments, "_confirm", lambda: charged.bill(refill_id, at)) as worker:
+        dispute(refill_id, at=at + billing.CLAIM_HOLDS_FOR)
+        worker.wake()
+
+    assert Refill.objects.get(pk=refill_id).status == "skipped"
+    assert confirms(order_of(refill_id)) == 0
+    assert charges(refill_id, stripe_side) == 0
+
+
+@pytest.mark.parametrize("race", range(5))
+def test_a_dispute_and_a_claim_at_one_moment_leave_one_charge_or_none(
+    charged: Routine, stripe_side: StripeSide, race: int
+) -> None:
+    (subscription,) = charged.begin((make_variant(stock=20), 1, "week", 4))
+    at = cycle_of(subscription).due_at
+    charged.turn(at - days(5))
+    (refill,) = Refill.objects.all()
+
+    def work() -> None:
+        for refill_id in billing.claim(at=at):
+            charged.bill(refill_id, at)
+
+    together(work, lambda: dispute(refill.pk, at=at))
+    status = Refill.objects.get().status
+    for later in (1, 40):
+        charged.turn(at + days(later))
+
+    refill.refresh_from_db()
+    subscription.refresh_from_db()
+    made = len(stripe_side.charges_of(refill.order.reference)) if refill.order else 0
+    assert (status, made) in {("paid", 1), ("skipped", 0)}
+    assert (refill.status, Refill.objects.count()) == (status, 1)
+    assert (subscription.status, subscription.status_reason) == ("paused", Subscription.DISPUTE)
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -7,7 +7,7 @@ from django.test import override_settings
 
 from catalog.models import StockLevel
 from orders.models import Order, Refill
-from orders.subscriptions import billing
+from orders.subscriptions import billing, changes
 from tests.factories.catalog import make_oil, make_variant, put_in_stock
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
 from tests.stripe_side import StripeSide
@@ -26,7 +26,8 @@ def test_after_thirty_days_it_is_left_out_and_the_cadence_stays(charged: Routine
     refill = Refill.objects.order_by("pk")[0]
     assert (refill.status, refill.order) == ("skipped", None)
     told = mails("refill_out_of_stock")
-    assert [mail.occasion for mail in told] == ["day-1", "day-15", "day-30"]
+    first = due_at.date()
+    assert [mail.occasion for mail in told] == [f"day-1 {first}", f"day-15 {first}", f"day-30 {first}"]
     assert [mail.created_at for mail in told] == [due_at, due_at + days(14), due_at + days(29)]
     assert "We leave this refill out" in told[2].subject
     assert cycle_of(subscription).due_on == due_on + timedelta(weeks=8)
@@ -40,15 +41,83 @@ def test_stock_that_comes_back_is_sent_the_next_day(charged: Routine) -> None:
     (subscription,) = charged.begin((flakes, 1, "week", 4))
     due_at = cycle_of(subscription).due_at
     charged.turn(due_at - days(5))
-    for day in range(6):
+    for day in range(3):
         charged.turn(due_at + days(day))
 
     put_in_stock(flakes, 5)
-    charged.turn(due_at + days(6))
+    charged.turn(due_at + days(2.9))
+    charged.turn(due_at + days(3))
 
-    assert Refill.objects.get().status == "paid"
-    assert [mail.occasion for mail in mails("refill_out_of_stock")] == ["day-1"]
+    refill = Refill.objects.get()
+    assert (refill.status, refill.paid_at, refill.short_since) == ("paid", due_at + days(3), None)
+    assert len(mails("refill_out_of_stock")) == len(mails("refill_upcoming")) == 1
     assert cycle_of(subscription).due_on == (due_at + days(28)).date()
+
+
+def test_stock_that_comes_back_after_more_than_three_days_is_announced_before_it_is_charged(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    flakes = make_variant(stock=1)
+    (subscription,) = charged.begin((flakes, 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    for day in range(5):
+        charged.turn(due_at + days(day))
+    told = mails("refill_upcoming")
+    put_in_stock(flakes, 5)
+
+    charged.turn(due_at + days(5))
+    refill = Refill.objects.get()
+    before = (refill.status, refill.order, refill.short_since, refill.next_attempt_at)
+    charged.turn(due_at + days(6.9))
+    untouched = Refill.objects.get().order
+    charged.turn(due_at + days(7))
+
+    assert len(told) == 1, "while it is short nobody is told of a charge"
+    assert before == ("planned", None, None, due_at + days(7))
+    assert [mail.occasion for mail in mails("refill_upcoming")] == ["notice-1", "notice-2"]
+    assert untouched is None
+    refill.refresh_from_db()
+    assert (refill.status, refill.paid_at) == ("paid", due_at + days(7))
+    assert refill.order is not None
+    assert len(stripe_side.charges_of(refill.order.reference)) == 1
+
+
+def test_a_second_shortage_is_told_and_counted_from_its_own_first_day(charged: Routine) -> None:
+    flakes = make_variant(stock=1)
+    (subscription,) = charged.begin((flakes, 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    for day in range(20):
+        charged.turn(due_at + days(day))
+    put_in_stock(flakes, 1)
+    charged.turn(due_at + days(20))
+    charged.order(charged.customer(), (flakes, 1, "week", 4))
+
+    for day in range(22, 50):
+        charged.turn(due_at + days(day))
+
+    refill = Refill.objects.get()
+    assert (refill.status, refill.short_since) == ("backordered", due_at + days(22))
+    told = [mail.created_at for mail in mails("refill_out_of_stock")]
+    assert told == [due_at + days(day) for day in (0, 14, 22, 36)]
+
+
+def test_a_refill_whose_total_rose_while_it_was_short_is_still_counted_from_its_first_day(
+    charged: Routine,
+) -> None:
+    (subscription,) = charged.begin((make_variant(stock=1), 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    charged.turn(due_at)
+    changes.change_quantity(subscription, quantity=2, at=due_at + days(0.5))
+
+    for day in range(1, 6):
+        charged.turn(due_at + days(day))
+
+    refill = Refill.objects.get()
+    assert (refill.status, refill.short_since) == ("backordered", due_at)
+    assert len(mails("refill_upcoming")) == 2, "told of the change, not of every day"
 
 
 def test_on_the_last_day_only_what_is_short_is_left_out(charged: Routine) -> None:

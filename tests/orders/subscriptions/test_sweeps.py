@@ -1,12 +1,13 @@
 """What one refill's trouble must not do: stay for ever, charge after the end, or hold up another's."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from orders import checkout, payments, reconciler
 from orders.models import Order, Refill
-from orders.subscriptions import billing, changes
+from orders.subscriptions import abandoning, billing, changes
 from shop.mail import suppression
 from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days
@@ -148,6 +149,40 @@ def test_one_refill_that_cannot_be_announced_again_does_not_stop_the_others(
     assert (refill.status, refill.order) == ("planned", None)
     paid = Refill.objects.get(customer=sound.customer, status="paid")
     assert len(stripe_side.charges_of(_order_of(paid).reference)) == 1
+
+
+def test_orders_that_cannot_be_ended_now_do_not_hold_up_the_one_that_can(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flakes = make_variant(stock=20)
+    rows = [charged.begin((flakes, 1, "week", 4), card="chargeCustomerFail")[0] for _ in range(4)]
+    due_at = max(cycle_of(row).due_at for row in rows)
+    charged.turn(due_at - days(4))
+    charged.turn(due_at)
+    for row in rows:
+        changes.skip(row, at=due_at)
+    *stuck, sound = Order.objects.filter(origin="refill").order_by("refill__pk")
+    real = payments.cancel_intent
+
+    def cancel(order: Order, **how: Any) -> Any:
+        if order in stuck:
+            raise payments.PaymentUnavailable("Stripe does not answer.")
+        return real(order, **how)
+
+    monkeypatch.setattr(payments, "cancel_intent", cancel)
+    monkeypatch.setattr(abandoning, "AT_ONCE", 2)
+    seen = []
+    for minute in range(1, 5):
+        reconciler.end_refill_orders(at=due_at + timedelta(minutes=minute))
+        sound.refresh_from_db()
+        seen.append(sound.status)
+
+    assert seen == ["pending", "cancelled", "cancelled", "cancelled"]
+    assert {order.status for order in Order.objects.filter(pk__in=[row.pk for row in stuck])} == {"pending"}
+    monkeypatch.setattr(payments, "cancel_intent", real)
+    for minute in (5, 6):
+        reconciler.end_refill_orders(at=due_at + timedelta(minutes=minute))
+    assert not Order.objects.filter(origin="refill").exclude(status="cancelled").exists()
 
 
 def test_one_subscription_that_cannot_be_resumed_does_not_keep_others_from_being_resumed(

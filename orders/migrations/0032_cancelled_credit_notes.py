@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0028_indexes_of_sweeps'),
+        ('orders', '0031_items_know_their_subscription'),
     ]
 
     operations = [
