@@ -21,11 +21,13 @@ from catalog.models import (
     Product,
     RawLot,
     StockMovement,
+    Synonym,
     Variant,
 )
 from shop.money import percent_of
 
-FIXTURE = Path(__file__).parent / "fixtures" / "catalog.json"
+_FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURE = _FIXTURES / "catalog.json"
 PRICES_START_BEFORE = timedelta(days=60)
 REFILL_DISCOUNT_PERCENT = 10
 # Lots that the fixture does not name: packed lately, this many times the reorder point of them.
@@ -57,6 +59,7 @@ def load(*, at: datetime) -> dict[str, int]:
     """
     before = _counts()
     _load_categories(facts()["categories"])
+    _load_sayings()
     _load_products([*facts()["products"], *map(_product_of_bundle, facts()["bundles"])])
     _load_variants([*facts()["variants"], *map(_variant_of_bundle, facts()["bundles"])])
     variants = {variant.sku: variant for variant in Variant.objects.select_related("product")}
@@ -73,6 +76,15 @@ def load(*, at: datetime) -> dict[str, int]:
 def _counts() -> dict[str, int]:
     kinds = (Category, Product, Variant, Price, RawLot, Lot, StockMovement)
     return {kind._meta.model_name or "": kind._default_manager.count() for kind in kinds}
+
+
+def _load_sayings() -> None:
+    """What shoppers call things, where there is nothing: a migration brings it, tests empty all tables."""
+    if not Synonym.objects.exists():
+        Synonym.objects.bulk_create(
+            Synonym(saying=saying, means=means)
+            for saying, means in json.loads((_FIXTURES / "sayings.json").read_text(encoding="utf-8")).items()
+        )
 
 
 def _load_categories(rows: Iterable[Mapping[str, Any]]) -> None:

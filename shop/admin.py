@@ -131,6 +131,8 @@ class ShopAdmin(ModelAdmin):
     # Unfold's own check asks the database for permissions, which are not there before the first migrate.
     checks_class = ModelAdminChecks
     list_per_page = 50
+    # An address typed without its scheme is one of the web as it is now.
+    formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {models.URLField: {"assume_scheme": "https"}}
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = EstimatingPaginator

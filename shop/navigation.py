@@ -67,6 +67,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("catalog.StockReservation", "bookmark"),
         ("catalog.StockMovement", "swap_vert"),
         ("catalog.StockRequest", "notifications"),
+        ("catalog.Synonym", "manage_search"),
         ("catalog.ImportJob", "upload_file"),
     ),
     "Discounts": (

@@ -6,7 +6,7 @@ from catalog.models.imports import ImportJob
 from catalog.models.inventory import Lot, LowStockAlert, RawLot, StockLevel, StockMovement, StockReservation
 from catalog.models.price import Price
 from catalog.models.product import BundleComponent, Category, Product, Variant
-from catalog.models.search import SearchEntry, SearchWord
+from catalog.models.search import SearchEntry, SearchWord, Synonym
 
 __all__ = [
     "BundleComponent",
@@ -24,5 +24,6 @@ __all__ = [
     "StockMovement",
     "StockRequest",
     "StockReservation",
+    "Synonym",
     "Variant",
 ]

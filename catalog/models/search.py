@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import RegexValidator
 from django.db import models
 
 from catalog.models.product import Product
@@ -40,3 +41,35 @@ class SearchWord(models.Model):
 
     def __str__(self) -> str:
         return self.word
+
+
+class Synonym(models.Model):
+    """What shoppers call something, and the words of our products that are meant by it."""
+
+    saying = models.CharField(
+        "what people type",
+        max_length=60,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[a-z0-9]+(?: [a-z0-9]+){0,3}\Z",
+                "One to four words in small letters, without accents and signs: foot bath.",
+            )
+        ],
+    )
+    # A tsquery.
+    means = models.CharField(
+        "what they mean",
+        max_length=200,
+        help_text="Words of our products. All of them: bath & flakes. One of them: scoop | spoon. "
+        "In brackets: foot & (soak | bath).",
+        validators=[RegexValidator(r"\A[a-z0-9 &|()]+\Z", "Words, &, | and brackets only.")],
+    )
+
+    class Meta:
+        db_table = "catalog_search_synonym"
+        ordering = ["saying"]
+        verbose_name = "search synonym"
+
+    def __str__(self) -> str:
+        return self.saying

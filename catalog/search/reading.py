@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from catalog.search.synonyms import LONGEST, SAYINGS
+from catalog.search import synonyms
 
 # More words than that are a sentence: the first ones tell what is meant.
 MAX_TERMS = 8
@@ -44,7 +44,7 @@ class Term:
 
 def read(text: str) -> list[Term]:
     """Return the terms of a search; an empty list if nothing in it can be searched for."""
-    plain = _plain(text)
+    plain = plain_words(text)
     sizes = [
         Term(f"{found[1]} {found[2]}", code=_size(found[1], found[2])) for found in _SIZE.finditer(plain)
     ]
@@ -52,7 +52,7 @@ def read(text: str) -> list[Term]:
     return [*sizes, *_terms(parts)][:MAX_TERMS]
 
 
-def _plain(text: str) -> str:
+def plain_words(text: str) -> str:
     """Return text in lower case, without accents; what is inside a word (women’s) does not split it."""
     bare = unicodedata.normalize("NFKD", text)
     letters = "".join(mark for mark in bare if not unicodedata.combining(mark))
@@ -68,12 +68,13 @@ def _size(number: str, unit: str) -> str:
 
 def _terms(parts: list[str]) -> Iterator[Term]:
     """Longer sayings first: "foot bath" is not a foot and a bath."""
-    place = 0
+    known, place = synonyms.sayings() if parts else {}, 0
+    longest = max((len(saying.split()) for saying in known), default=0)
     while place < len(parts):
-        length = next((n for n in range(LONGEST, 0, -1) if _saying(parts, place, n) in SAYINGS), 0)
+        length = next((n for n in range(longest, 0, -1) if _saying(parts, place, n) in known), 0)
         if length:
             saying = _saying(parts, place, length)
-            yield Term(saying, query=SAYINGS[saying])
+            yield Term(saying, query=known[saying])
         else:
             yield _term(parts[place])
         place += max(length, 1)

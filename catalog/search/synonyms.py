@@ -1,87 +1,28 @@
-"""What shoppers call things, and what they are called here.
+"""What shoppers call things, and what they are called here: rows that staff edit.
 
 Left: one or more words, as they are typed. Right: a tsquery in the words of our products. A word on the left
 that our products use as well stands on the right too, so that nothing is lost. An answer to a word is no
 promise about it: who types "epsom" is shown our flakes, whose page says what they are.
 """
 
-SAYINGS: dict[str, str] = {
-    "mag": "magnesium",
-    "mg": "magnesium",
-    "mag oil": "magnesium & oil",
-    "magnesium spray": "magnesium & oil & spray",
-    "mag spray": "magnesium & oil & spray",
-    "topical magnesium": "magnesium & oil",
-    "transdermal magnesium": "magnesium & oil",
-    "body oil": "magnesium & oil",
-    "mgcl2": "magnesium & chloride",
-    "mgcl": "magnesium & chloride",
-    "brine": "brine | oil",
-    "spritz": "spray",
-    "mister": "spray",
-    "atomiser": "spray",
-    "atomizer": "spray",
-    "bath salt": "bath & flakes",
-    "bath salts": "bath & flakes",
-    "bathsalts": "bath & flakes",
-    "bath crystals": "bath & flakes",
-    "epsom": "bath & flakes",
-    "epsom salt": "bath & flakes",
-    "epsom salts": "bath & flakes",
-    "magnesium salt": "magnesium & flakes",
-    "magnesium salts": "magnesium & flakes",
-    "salt": "salt | flakes",
-    "salts": "salt | flakes",
-    "crystals": "flakes",
-    "foot soak": "foot & soak",
-    "foot bath": "foot & (soak | bath)",
-    "footbath": "foot & (soak | bath)",
-    "footsoak": "foot & soak",
-    "foot salts": "foot & flakes",
-    "foot spa": "foot & (basin | soak)",
-    "pedicure": "foot & soak",
-    "feet": "foot",
-    "roller": "roll",
-    "rollon": "roll",
-    "roll on": "roll",
-    "rollerball": "roll",
-    "roller ball": "roll",
-    "deodorant": "roll",
-    "bowl": "basin",
-    "bucket": "basin",
-    "washbowl": "basin",
-    "foot tub": "foot & basin",
-    "spoon": "scoop",
-    "measuring spoon": "scoop",
-    "measuring cup": "scoop",
-    "single use": "sachet",
-    "sample": "sample | sachet | travel",
-    "samples": "sample | sachet | travel",
-    "tester": "sample | sachet",
-    "trial": "sample | sachet | travel",
-    "trial size": "sample | sachet | travel",
-    "travel size": "travel",
-    "mini": "sachet | travel",
-    "top up": "refill",
-    "topup": "refill",
-    "kit": "set | starter",
-    "starter kit": "starter",
-    "gift": "set",
-    "gift set": "set",
-    "bundle": "set | bundle",
-    "fragrance free": "unscented",
-    "perfume free": "unscented",
-    "scent free": "unscented",
-    "no scent": "unscented",
-    "without scent": "unscented",
-    "unfragranced": "unscented",
-    "plain": "plain | unscented",
-    "sensitive": "gentle",
-    "mild": "gentle",
-    "weak": "gentle",
-    "strong": "strength & full",
-    "extra strong": "strength & full",
-    "bulk": "size5000g | size10000g",
-    "family size": "household | size5000g",
-}
-LONGEST = max(len(saying.split()) for saying in SAYINGS)
+from django.core.cache import cache
+
+from catalog.models import Synonym
+
+_KEY = "catalog.search.sayings"
+# Forgotten with every change by staff; the time is for changes by hand in the database.
+_SECONDS = 300
+
+
+def sayings() -> dict[str, str]:
+    """Return what each saying means. One query every few minutes, or for each search while Redis is gone."""
+    kept: dict[str, str] | None = cache.get(_KEY)
+    if kept is None:
+        kept = dict(Synonym.objects.order_by().values_list("saying", "means"))
+        cache.set(_KEY, kept, _SECONDS)
+    return kept
+
+
+def forget() -> None:
+    """Let the next search read the rows: after every change of one."""
+    cache.delete(_KEY)

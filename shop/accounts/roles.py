@@ -62,6 +62,7 @@ ROLES: dict[str, frozenset[str]] = {
     # Writes and publishes; an override of the copy checker stays with the manager.
     EDITOR: _may("view", "catalog.category", "catalog.product", "catalog.variant", "catalog.price")
     | _may("change", "catalog.product", "catalog.category")
+    | _may("view add change delete", "catalog.synonym")
     | _may("view add change", "content.article", "content.topic", "content.citation", "content.reviewer")
     | _may("view add change delete", "content.articleimage", "content.articleproduct")
     | _may("view", "content.revision", "content.step", "content.claimoverride", "content.formerslug")

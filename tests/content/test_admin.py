@@ -1,5 +1,6 @@
 """The articles in the admin."""
 
+import warnings
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.urls import reverse
 
 from content import publishing
 from content import words as wording
-from content.models import Article, Reviewer
+from content.models import Article, Citation, Reviewer
 from shop.accounts.models import User
 from tests.factories.content import AT, make_article, make_citation, make_reviewer, make_words, publish, sign
 
@@ -233,3 +234,16 @@ def test_an_hour_that_has_passed_is_refused_beside_the_question(desk: Client) ->
     assert "Choose a time to come." in answer.content.decode()
     article.refresh_from_db()
     assert (article.status, article.publish_at) == ("approved", None)
+
+
+def test_a_source_typed_without_its_scheme_is_an_https_address(admin_client: Client) -> None:
+    typed = {
+        "key": "kelp-2020", "authors": "K. Elp", "title": "Kelp", "source": "Journal", "design": "Review",
+        "finding": "None.", "url": "doi.example/10.1",
+    }  # fmt: skip
+
+    with warnings.catch_warnings(action="error"):
+        answer = admin_client.post(reverse("admin:content_citation_add"), typed)
+
+    assert answer.status_code == 302, answer.context["errors"]
+    assert Citation.objects.get(key="kelp-2020").url == "https://doi.example/10.1"

@@ -35,6 +35,7 @@ PAGES: dict[str, tuple[str, str, str, str, str]] = {
     "catalog.StockMovement": ("va", "", "", "va", "va"),
     "catalog.StockReservation": ("v", "", "", "v", "v"),
     "catalog.StockRequest": ("", "v", "", "v", "v"),
+    "catalog.Synonym": ("", "", "vacd", "vacd", "vacd"),
     "catalog.Variant": ("v", "v", "v", "vac", "vac"),
     "content.Article": ("", "", "vac", "vac", "vac"),
     "content.ClaimOverride": ("", "", "v", "v", "v"),

@@ -89,6 +89,7 @@ def test_a_saved_address_fills_the_form_of_a_refill_and_is_kept_once_sent(
 
     page = visitor.client.get(f"{visitor.base}/{flakes.reference}/address", {"saved": cottage.pk})
     assert 'value="9 Cottage Row"' in words(page)
+    assert "in use" not in words(page), "it is filled in, and not sent yet"
     flakes.refresh_from_db()
     assert flakes.shipping_address == before, "looking changes nothing"
 

@@ -45,7 +45,7 @@ def page(request: HttpRequest, holder: Holder, reference: str, verb: str) -> Htt
     at = reading.now()
     item = showing.one(holder, reference, at=at)
     if request.method != "POST":
-        return _page(request, holder, item, verb, _opened(request, holder, found.form(item, None, at)))
+        return _page(request, holder, item, verb, _opened(request, holder, item, found.form(item, None, at)))
     form = found.form(item, request.POST, at)
     if not form.is_valid():
         return _page(request, holder, item, verb, form, status=422)
@@ -95,20 +95,20 @@ def refusal_of(item: Item, verb: str) -> str:
     return ""
 
 
-def _opened(request: HttpRequest, holder: Holder, form: Form) -> Form:
+def _opened(request: HttpRequest, holder: Holder, item: Item, form: Form) -> Form:
     """Let a product's page say which product is meant, and an address book which address."""
     if "sku" in form.fields:
         form.initial["sku"] = request.GET.get("sku", "")[:40]
     if isinstance(form, PlaceForm) and "saved" in request.GET:
-        form.initial.update(saved_addresses.choose(request.GET["saved"], _saved(holder, form)))
+        form.initial.update(saved_addresses.choose(request.GET["saved"], _saved(holder, item, form)))
     return form
 
 
-def _saved(holder: Holder, form: Form) -> list[Saved]:
+def _saved(holder: Holder, item: Item, form: Form) -> list[Saved]:
     """Return the addresses to choose from: whoever holds a link has none, since they may not be its owner."""
     if not isinstance(form, PlaceForm):
         return []
-    return saved_addresses.offers(holder.user, markets.countries(), used=form.initial)
+    return saved_addresses.offers(holder.user, markets.countries(), used=item.row.shipping_address)
 
 
 def _look_again(request: HttpRequest, holder: Holder, reference: str, verb: str) -> HttpResponse:
@@ -128,7 +128,7 @@ def _page(
         "item": item,
         "verb": found,
         "form": form,
-        "saved": _saved(holder, form),
+        "saved": _saved(holder, item, form),
         "problem": problem,
         "refusal": refusal,
         "lead": "" if refusal else found.lead(item, reading.now()),
