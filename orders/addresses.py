@@ -50,7 +50,9 @@ def check(address: Mapping[str, str], *, where: str) -> None:
     if country in ZONED_BY_REGION and not address_rules.area_code(country, address.get("region", "")):
         errors[f"{where}.region"] = ["Name the state, such as CA."]
     if errors:
-        raise InvalidInput("The address is not complete.", code="address_incomplete", fields=errors)
+        raise InvalidInput(
+            "Something in the address is missing or wrong.", code="address_incomplete", fields=errors
+        )
 
 
 def _spaced(code: str, country: str) -> str:

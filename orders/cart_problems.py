@@ -64,7 +64,10 @@ def find_problems(found: CartView) -> None:
     if found.lines and not found.options:
         problems.append(Problem("too_heavy", "The parcel is too heavy for every way to ship there."))
     elif found.quote.shipping is None and found.lines:
-        problems.append(Problem("shipping_method_missing", "Choose a shipping method."))
+        said = "Choose a shipping method."
+        if cart.shipping_method:
+            said = "Choose a shipping method: the one that was chosen does not go there."
+        problems.append(Problem("shipping_method_missing", said))
     if not found.zone.has_seller:
         problems.append(Problem("not_sold_there", f"We may not sell to {found.zone.name} yet."))
     _find_unpayable(found)

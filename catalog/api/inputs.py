@@ -8,14 +8,14 @@ from rest_framework import serializers
 from catalog import search
 from catalog.models import Product
 from catalog.usage import Method
-from shop.api.fields import StrictCharField, StrictIntegerField, StrictSerializer
+from shop.api.fields import NamingChoiceField, StrictCharField, StrictIntegerField, StrictSerializer
 
 ORDERINGS = ("position", "name", "-name", "price", "-price")
 SEARCH_ORDERINGS = ("relevance", *ORDERINGS)
 
 
 class CurrencyQuery(serializers.Serializer):
-    currency = serializers.ChoiceField(
+    currency = NamingChoiceField(
         choices=settings.SUPPORTED_CURRENCIES,
         default=settings.DEFAULT_CURRENCY,
         help_text="Prices are given in this currency; products without a price in it are left out.",
@@ -24,7 +24,7 @@ class CurrencyQuery(serializers.Serializer):
 
 class ProductListQuery(CurrencyQuery):
     category = serializers.SlugField(required=False, max_length=120, help_text="Slug of a category.")
-    kind = serializers.ChoiceField(
+    kind = NamingChoiceField(
         choices=[kind.value for kind in Product.Kind],
         required=False,
         help_text="Without it, everything but bundles; a search finds them too.",
@@ -36,7 +36,7 @@ class ProductListQuery(CurrencyQuery):
     )
     in_stock = serializers.BooleanField(required=False, allow_null=True, default=None)
     subscribable = serializers.BooleanField(required=False, allow_null=True, default=None)
-    ordering = serializers.ChoiceField(
+    ordering = NamingChoiceField(
         choices=SEARCH_ORDERINGS,
         required=False,
         help_text="Without it, relevance for a search and position for a list.",
@@ -44,7 +44,7 @@ class ProductListQuery(CurrencyQuery):
 
 
 class BundleListQuery(CurrencyQuery):
-    ordering = serializers.ChoiceField(choices=ORDERINGS, default="position")
+    ordering = NamingChoiceField(choices=ORDERINGS, default="position")
 
 
 class NoQuery(serializers.Serializer):
@@ -54,7 +54,7 @@ class NoQuery(serializers.Serializer):
 class RefillEstimateLineInput(StrictSerializer):
     sku = StrictCharField(max_length=32)
     quantity = StrictIntegerField(min_value=1, max_value=100, default=1)
-    method = serializers.ChoiceField(choices=[method.value for method in Method], required=False)
+    method = NamingChoiceField(choices=[method.value for method in Method], required=False)
     dose = serializers.DecimalField(
         max_digits=7,
         decimal_places=2,

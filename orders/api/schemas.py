@@ -11,6 +11,7 @@ from orders.models import Invoice, Order
 from orders.models.cart import RefillUnit
 from shop.api.fields import (
     MoneySerializer,
+    NamingChoiceField,
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
@@ -44,13 +45,13 @@ class AddressSerializer(StrictSerializer):
 
 
 class RefillSerializer(StrictSerializer):
-    unit = serializers.ChoiceField(choices=RefillUnit.choices)
+    unit = NamingChoiceField(choices=RefillUnit.choices)
     count = StrictIntegerField(min_value=1, max_value=366)
 
 
 class CartCreateSerializer(StrictSerializer):
     country = serializers.RegexField(r"^[A-Z]{2}\Z", required=False, help_text="ISO 3166-1 alpha-2.")
-    currency = serializers.ChoiceField(choices=settings.SUPPORTED_CURRENCIES, required=False)
+    currency = NamingChoiceField(choices=settings.SUPPORTED_CURRENCIES, required=False)
 
 
 class CartChangeSerializer(CartCreateSerializer):

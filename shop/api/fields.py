@@ -49,6 +49,14 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class NamingChoiceField(serializers.ChoiceField):
+    """A choice whose refusal names what may be chosen."""
+
+    def __init__(self, choices: Any, **options: Any) -> None:
+        super().__init__(choices, **options)
+        self.error_messages["invalid_choice"] = f"Choose one of: {', '.join(map(str, self.choices))}."
+
+
 class StrictBooleanField(serializers.BooleanField):
     """Takes true and false only."""
 

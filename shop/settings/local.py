@@ -1,6 +1,7 @@
 """Settings of `make run`, `make demo` and a developer's shell: one machine, test money, a movable clock."""
 
 import sys
+import warnings
 
 from shop.settings.email import email_settings
 from shop.settings.environment import BASE_DIR, env
@@ -33,6 +34,8 @@ MEDIA_ROOT = env.str("MEDIA_ROOT", "") or str(BASE_DIR / ".local" / "media")
 ORIGINALS_ROOT = env.str("ORIGINALS_ROOT", "") or str(BASE_DIR / ".local" / "originals")
 STORAGES = file_stores(MEDIA_ROOT, ORIGINALS_ROOT, "django.contrib.staticfiles.storage.StaticFilesStorage")
 WHITENOISE_USE_FINDERS = True
+# files come from their apps here, so nothing was collected
+warnings.filterwarnings("ignore", message="No directory at: .*staticfiles")
 CLOCK_CAN_MOVE = True
 MAIL_PAGE_ENABLED = True
 

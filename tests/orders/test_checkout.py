@@ -297,3 +297,22 @@ def test_an_address_abroad_takes_country_and_currency_along(till: Till) -> None:
 
     assert answer.status_code == 200
     assert (answer.json()["country"], answer.json()["currency"]) == ("DE", "EUR")
+
+
+def test_a_cart_says_what_is_wrong_in_words_that_help(till: Till) -> None:
+    make_variant(sku="FLK", stock=0, is_subscribable=True)
+    token = till.send("POST", "carts", {}).json()["id"]
+    line = {"sku": "FLK", "quantity": 1, "refill": {"unit": "weeks", "count": 4}}
+    changes = {"email": "ann@example.com", "shipping_address": ADDRESS, "shipping_method": "teleport"}
+
+    refused = till.send("POST", f"carts/{token}/lines", line)
+    line["refill"] = {"unit": "week", "count": 4}
+    till.send("POST", f"carts/{token}/lines", line)
+    cart = till.send("PATCH", f"carts/{token}", changes).json()
+
+    assert refused.json()["errors"] == {"refill": {"unit": ["Choose one of: day, week, month."]}}
+    assert [problem["detail"] for problem in cart["problems"]] == [
+        "Choose a shipping method: the one that was chosen does not go there.",
+        "Sold out.",
+    ]
+    assert not Order.objects.exists()
