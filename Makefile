@@ -11,12 +11,12 @@ PROXY ?= own
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' Makefile)
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 run: ## start everything: shop, worker, timetable, PostgreSQL, Valkey, local Stripe (PORT=8000)
 	@exec $(DEVSTACK) run
 
-test: ## run all checks and tests; only pytest with ARGS="-k cart"
+test: ## run all checks and tests; only some tests with ARGS="-k cart" or ARGS=tests/shop/test_money.py
 	@exec $(DEVSTACK) test $(ARGS)
 
 manage: ## run a management command: make manage ARGS="shell"

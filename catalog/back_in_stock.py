@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from catalog import emails, inventory, links, pictures
 from catalog.models import StockRequest, Variant
 from shop.exceptions import InvalidInput, NotFound
-from shop.mail import outbox
+from shop.mail import outbox, recipients
 from shop.mail.models import OutboxMessage
 
 Status = StockRequest.Status
@@ -135,7 +135,7 @@ def forget(*, at: datetime) -> int:
 
 def _open_request(variant: Variant, email: str, at: datetime) -> StockRequest:
     """Return the open request of an address, a new one where there is none."""
-    mine = StockRequest.objects.filter(variant=variant, email__iexact=email, status__in=OPEN)
+    mine = StockRequest.objects.filter(recipients.written_as(email), variant=variant, status__in=OPEN)
     mine.filter(expires_at__lte=at).delete()
     try:
         with transaction.atomic():

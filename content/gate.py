@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from content import pictures
 from content import words as wording
 from content.models import MAX_TAKEAWAYS, MIN_TAKEAWAYS, Article, Reviewer, Revision
 from content.words import FieldFinding
 from shop.exceptions import Conflict
+from shop.images import alt_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _open_blocks(revision: Revision) -> Iterator[Lack]:
 
 def _pictures(article: Article) -> Iterator[Lack]:
     for alt in article.images.values_list("alt", flat=True):
-        for finding in pictures.refused_words(alt):
+        for finding in alt_texts.refused(alt):
             yield Lack("picture", f"{finding.rule} stops “{alt}”, which a picture says of itself.")
 
 

@@ -46,7 +46,7 @@ def check(address: Mapping[str, str], *, where: str) -> None:
     if not code and address_rules.requires(country, "postal_code"):
         errors[f"{where}.postal_code"] = ["This field is required."]
     elif country in ZONED_BY_POSTAL_CODE and not _GB_POSTCODE.match(code):
-        errors[f"{where}.postal_code"] = ["This is not a postcode of GB, such as SW1A 1AA."]
+        errors[f"{where}.postal_code"] = ["This is not a British postcode, such as SW1A 1AA."]
     if country in ZONED_BY_REGION and not address_rules.area_code(country, address.get("region", "")):
         errors[f"{where}.region"] = ["Name the state, such as CA."]
     if errors:

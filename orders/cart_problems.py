@@ -80,7 +80,9 @@ def find_stock_problems(found: CartView) -> None:
     for variant in {line.variant_id: line.variant for line in found.lines}.values():
         left = max(0, available.get(variant.pk, 0))
         if wanted[variant.pk] > left:
-            found.problems.append(Problem("out_of_stock", f"{left} left.", variant.sku))
+            found.problems.append(
+                Problem("out_of_stock", f"{left} left." if left else "Sold out.", variant.sku)
+            )
 
 
 def _find_unpayable(found: CartView) -> None:

@@ -360,7 +360,8 @@ def _check_refill(variant: Variant, refill: Refill | None) -> None:
         return
     if not variant.is_subscribable:
         raise NotSubscribable(
-            f"{variant.sku} is sold once, not on refill.", fields={"refill": ["Not offered."]}
+            f"{variant.product.name}, {variant.name}: sold once, not on refill.",
+            fields={"refill": ["Not offered."]},
         )
     days = DAYS_PER_UNIT[refill.unit] * refill.count
     if not MIN_INTERVAL_DAYS <= days <= MAX_INTERVAL_DAYS:

@@ -12,6 +12,7 @@ from orders import lifecycle
 from orders.models import Customer, Order
 from shop.accounts import registration
 from shop.accounts.models import User
+from shop.mail import recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,12 @@ def claim(user: User, *, at: datetime) -> Claimed:
     guests = Customer.objects.filter(user__isnull=True)
     for email in registration.verified_emails(user):
         orders += _claim_orders(user, email, at=at)
-        customers += guests.filter(registration.written_as(email)).update(user=user)
+        customers += guests.filter(recipients.written_as(email)).update(user=user)
     return Claimed(orders, customers)
 
 
 def _claim_orders(user: User, email: str, *, at: datetime) -> int:
-    guests = Order.objects.filter(registration.written_as(email), user__isnull=True)
+    guests = Order.objects.filter(recipients.written_as(email), user__isnull=True)
     found = list(guests.select_for_update().order_by("pk"))
     Order.objects.filter(pk__in=[order.pk for order in found]).update(user=user)
     for order in found:

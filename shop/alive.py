@@ -8,7 +8,7 @@ A hint, and no more: a connection may be cut under a living worker, and a worker
 Whoever must not do a thing twice has to say so by rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from django.db import Error, connection
@@ -16,6 +16,7 @@ from django.db import Error, connection
 # The first key of the lock, one for each kind of row.
 REFILL = 7101
 MAIL = 7102
+OUTBOX = 7103
 # The second key is an integer of four bytes; two rows that share one cost each other time only.
 KEYS = 2**31
 
@@ -33,3 +34,23 @@ def at_work(kind: int, row_id: int) -> Iterator[bool]:
             # On a connection that was cut there is nothing to let go of.
             with suppress(Error), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [kind, row_id % KEYS])
+
+
+@contextmanager
+def at_work_on(kind: int, row_ids: Sequence[int]) -> Iterator[set[int]]:
+    """Be at work on many rows while the block runs; gives those on which nobody else is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, pg_try_advisory_lock(%s, (id %% %s)::int) FROM unnest(%s::bigint[]) AS id",
+            [kind, KEYS, list(row_ids)],
+        )
+        alone = {row_id for row_id, is_alone in cursor.fetchall() if is_alone}
+    try:
+        yield alone
+    finally:
+        if alone:
+            with suppress(Error), connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_advisory_unlock(%s, (id %% %s)::int) FROM unnest(%s::bigint[]) AS id",
+                    [kind, KEYS, list(alone)],
+                )

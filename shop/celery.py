@@ -49,6 +49,7 @@ app.conf.beat_schedule = {
     "forget old idempotency keys": {"task": "api.purge_idempotency_keys", "schedule": 3600.0},
     "forget the accounts that want it": {"task": "privacy.carry_out_erasures", "schedule": 600.0},
     "let go of what is over": {"task": "privacy.sweep_retention", "schedule": 3600.0},
+    "count what the reports on refills show": {"task": "backoffice.count_refills", "schedule": 3600.0},
     "publish scheduled articles": {"task": "content.publish_due", "schedule": 30.0},
 }
 

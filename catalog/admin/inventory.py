@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
@@ -83,6 +83,7 @@ class ReceiveLotForm(VerbForm):
     class Meta:
         model = Lot
         fields = ("variant", "code", "packed_on", "best_before_on", "supplier_lot", "raw_lots", "note")
+        help_texts: ClassVar = {"code": "A lot that is here already takes the units in addition."}
 
     def perform(self, data: dict[str, Any]) -> Lot:
         names = (
@@ -278,6 +279,20 @@ class LotAdmin(LotButtons, SheetButtons, VerbAdmin):
 
     def get_tables(self, request: HttpRequest, obj: Lot) -> Sequence[Table]:
         return stock_tables.of_lot(obj)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Say how the lot stands: it may have been here before, and what came may wait for its release."""
+        super().save_model(request, obj, form, change)
+        sells_later = obj.physical > obj.on_hand and obj.status in (
+            Lot.Status.QUARANTINE,
+            Lot.Status.RELEASED,
+        )
+        rest = " Release it to sell the rest." if sells_later else ""
+        status = stock_tables.words(obj.status)
+        stands = (
+            f"{obj.code} is {status}: {counted(obj.physical, 'unit')} in the building, {obj.on_hand} on sale."
+        )
+        messages.info(request, stands + rest)
 
     @admin.display(description="status", ordering="status")
     def status_badge(self, lot: Lot) -> str:

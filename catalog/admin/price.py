@@ -33,6 +33,7 @@ from shop.money import format_money, to_minor
 
 # A beginning that passed while staff filled in the form means now.
 MEANS_NOW = timedelta(minutes=10)
+EMPTY_MEANS_NOW = f"{settings.SHOP_TIME_ZONE}. Empty: now."
 STATES = {"now": "success", "next": "info", "past": ""}
 
 
@@ -81,6 +82,11 @@ class NewPriceForm(PriceRules, forms.ModelForm):
         model = Price
         fields = ("variant", "currency", "kind", "starts_at", "ends_at")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["starts_at"].required = False
+        self.fields["starts_at"].help_text = EMPTY_MEANS_NOW
+
     def _get_validation_exclusions(self) -> set[str]:
         """Leave overlaps to the verb: it ends the price before."""
         return {field.name for field in Price._meta.get_fields()}
@@ -102,7 +108,7 @@ class ChangePriceForm(PriceRules, forms.Form):
         label="From",
         required=False,
         widget=UnfoldAdminSplitDateTimeWidget,
-        help_text=f"{settings.SHOP_TIME_ZONE}. Empty: now.",
+        help_text=EMPTY_MEANS_NOW,
     )
     ends_at = forms.SplitDateTimeField(
         label="Until",

@@ -7,10 +7,13 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import TabularInline
 from unfold.decorators import action
 
 from catalog import tasks, usage, wording
+from catalog.admin import dose_form
 from catalog.admin.bundles import BundleComponentInline, bundle_tables
 from catalog.admin.imports import SheetButtons
 from catalog.admin.product_form import ProductForm
@@ -19,6 +22,8 @@ from shop.admin import ShopAdmin, Table, key_of, register, time_column
 from shop.claims import showing
 from shop.clock import reading
 from shop.images.admin import PictureFormSet, PictureInline
+
+DOSES = "Doses on the label"
 
 
 class KeptAdmin(ShopAdmin):
@@ -62,7 +67,7 @@ class ProductAdmin(SheetButtons, KeptAdmin):
     search_fields = ("name", "code", "slug", "variants__sku")
     autocomplete_fields = ("pairs_with",)
     prepopulated_fields = {"slug": ("name",)}
-    readonly_fields = ("magnesium", "findings", "created_at", "updated_at")
+    readonly_fields = ("doses", "magnesium", "findings", "created_at", "updated_at")
     inlines = (ProductImageInline, VariantInline)
     fieldsets = (
         (None, {"fields": ("name", "slug", "code", "category", "kind", "is_published", "position")}),
@@ -79,15 +84,25 @@ class ProductAdmin(SheetButtons, KeptAdmin):
         (
             "Use",
             {
-                "fields": (
-                    "directions_foot", "directions_bath", "directions_skin", "label_dose", "usage_defaults",
-                    "caution_codes",
-                )
+                "fields": ("directions_foot", "directions_bath", "directions_skin", "caution_codes"),
             },
         ),
+        (DOSES, {"fields": dose_form.ROWS}),
         ("Life", {"fields": ("durability_months", "pao_months")}),
         ("Trade", {"fields": ("regulatory_class", "hs_code", "tax_code", "return_rule", "pairs_with")}),
     )  # fmt: skip
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Whoever may only look has no form: the doses as words then."""
+        found = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return found
+        return [(name, {"fields": ("doses",)} if name == DOSES else shown) for name, shown in found]
+
+    @admin.display(description="doses")
+    def doses(self, product: Product) -> SafeString:
+        words = dose_form.in_words(product.label_dose, product.usage_defaults)
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in words.splitlines()))
 
     @admin.display(description="What the copy checker found in the saved words")
     def findings(self, product: Product) -> str:

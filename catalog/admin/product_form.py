@@ -8,14 +8,13 @@ from django.utils.text import Truncator
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from catalog import wording
+from catalog.admin.dose_form import DoseFields
 from catalog.cautions import TEXTS
 from catalog.models import BundleComponent, Product
 from catalog.models.facts import METHODS
 from catalog.usage import Method
 
 HINTS = {
-    "label_dose": 'From and to: {"foot_g": [100, 250], "max_sessions_per_week": 7}',
-    "usage_defaults": 'Where a guide starts: {"foot_g": 150, "minutes": [20, 30], "sessions_per_week": 3}',
     "fragrance_allergens": "By their INCI names, separated by commas.",
 }
 
@@ -29,8 +28,10 @@ def _steps(method: str) -> forms.Field:
     )
 
 
-class ProductForm(forms.ModelForm):
-    """Directions as lines of text and cautions as boxes to tick; the record keeps lists and codes."""
+class ProductForm(DoseFields):
+    """Doses in rows of numbers, directions as lines of text, cautions as boxes to tick; the record keeps
+    lists and codes.
+    """
 
     directions_foot = _steps("foot")
     directions_bath = _steps("bath")

@@ -98,7 +98,10 @@ def _out_of_stock(
         report.append({"sku": skus[variant_id], "requested": quantities[variant_id], "available": left})
     return OutOfStock(
         "; ".join(f"{line['sku']}: {line['available']} left" for line in report) + ".",
-        fields={str(line["sku"]): [f"Only {line['available']} left."] for line in report},
+        fields={
+            str(line["sku"]): [f"Only {line['available']} left." if line["available"] else "Sold out."]
+            for line in report
+        },
         sku=report[0]["sku"],
         available=report[0]["available"],
         short=report,

@@ -7,12 +7,15 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.text import slugify
 
+from catalog import wording
 from catalog.models import Category, ImportJob, Product, Variant
 from catalog.sheets.columns import RESOURCES
 from catalog.sheets.rows import CHANGED, NEW, Row, Sheet, refuse_invalid
 
 # Long words are cut in the list of differences.
 SHOWN_CHARACTERS = 80
+# A file that gives none of these changes nothing that the rules read.
+_READ = {*wording.FIELDS, "published"}
 
 
 class RecordSheet(Sheet):
@@ -166,6 +169,11 @@ class ProductSheet(RecordSheet):
         values["updated_at"] = self.at
         return values
 
+    def _is_valid(self, row: Row, record: Product) -> bool:
+        if super()._is_valid(row, record) and record.is_published and row.given & _READ:
+            _refuse_claims(row, record)
+        return not row.errors
+
     def _refuse_other_kind(self, row: Row, record: Product) -> None:
         """A bundle stays one: what it is made of depends on it."""
         kind = row.get("kind")
@@ -174,6 +182,17 @@ class ProductSheet(RecordSheet):
 
     def _written(self, row: Row) -> set[str]:
         return super()._written(row) | {"updated_at"}
+
+
+def _refuse_claims(row: Row, product: Product) -> None:
+    """Refuse what a rule stops in the words of a product on sale: by its column, or by the one that puts
+    words on sale which the file leaves as they are.
+    """
+    for name, found in wording.blocks(wording.texts_of(product)):
+        column = next((one for one in (name, "published") if one in row.given), ProductSheet.key_column)
+        words = f"{found.rule}, “{found.match}”"
+        where = words if column == name else f"{name.replace('_', ' ')}: {words}"
+        row.refuse(column, f"{where}: {found.reason} {found.suggestion}")
 
 
 class VariantSheet(RecordSheet):

@@ -15,7 +15,6 @@ from content import words as wording
 from content.admin import desk, revisions
 from content.admin.forms import (
     ArticleForm,
-    ArticlePictureForm,
     NoteForm,
     OverrideForm,
     RestoreForm,
@@ -65,7 +64,6 @@ class ArticlePictures(PictureFormSet):
 
 class ArticleImageInline(PictureInline):
     model = ArticleImage
-    form = ArticlePictureForm
     formset = ArticlePictures
 
 

@@ -12,10 +12,8 @@ from unfold.widgets import (
 )
 
 from catalog import cautions
-from content import pictures
 from content import words as wording
 from content.models import MAX_BODY, Article, Citation, FormerSlug, Revision, validate_takeaways
-from shop.images.admin import PictureForm
 
 
 class ArticleForm(forms.ModelForm):
@@ -81,18 +79,6 @@ class ArticleForm(forms.ModelForm):
             "caution_codes": data["cautions"],
             "citations": [citation.key for citation in data["sources"]],
         }
-
-
-class ArticlePictureForm(PictureForm):
-    """A picture and what it shows, which readers and search engines meet without a review."""
-
-    def clean_alt(self) -> str:
-        """Refuse an alt text that a rule stops, with what to write instead."""
-        alt: str = self.cleaned_data["alt"]
-        found = pictures.refused_words(alt)
-        if found:
-            raise forms.ValidationError([f"{item.rule}: {item.reason} {item.suggestion}" for item in found])
-        return alt
 
 
 class NoteForm(forms.Form):

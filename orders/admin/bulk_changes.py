@@ -183,6 +183,7 @@ class BulkChangeAdmin(ReadOnlyAdmin):
     fields = (("kind", "what"), ("status_badge", "progress"), "asked_by", ("asked", "ended"))
     readonly_fields = ("what", "status_badge", "progress", "asked", "ended")
     actions_detail = ("say_what", "say_yes", "look_again", "stop_it")
+    list_before_template = "orders/admin/bulk_change_start.html"
 
     asked = time_column("asked_at", "said yes")
     ended = time_column("ended_at", "ended")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString
@@ -19,7 +20,7 @@ from shop.api.downloads import pdf
 from shop.clock import reading
 from shop.money import format_money
 
-KIND = {"invoice": "success", "credit_note": "warning"}
+KIND = {"invoice": "success", "credit_note": "warning", "cancellation": "danger"}
 
 
 @register(Invoice)
@@ -119,7 +120,19 @@ class OrderPaper(ModelAdmin):
 
 
 class ParcelPaper(ModelAdmin):
-    """The slip that lies in a parcel, as a button of its page."""
+    """The slip that lies in a parcel, as a button of its page and for many parcels of the list."""
+
+    actions = ("print_slips",)
+
+    @admin.action(description="Print packing slips", permissions=["view"])
+    def print_slips(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
+        """One file, oldest parcel first."""
+        parcels = list(queryset.order_by("pk")[: paper.SLIPS_AT_ONCE + 1])
+        try:
+            return pdf(paper.parcel_slips_pdf(parcels, at=reading.now()), f"packing-slips-{len(parcels)}")
+        except paper.TooManySlips as refusal:
+            messages.error(request, refusal.detail)
+            return None
 
     @action(description="Packing slip", icon="print", permissions=["view"])
     def slip(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -33,7 +33,6 @@ _CHANGE_REFUSALS = refusals(
         400: ("invalid", "unknown_field", "country_mismatch"),
         404: ("cart_not_found",),
         409: ("already_ordered",),
-        429: ("rate_limited",),
         503: ("tax_unavailable",),
     }
 )

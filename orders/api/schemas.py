@@ -243,7 +243,10 @@ class WithdrawalOut(serializers.Serializer):
 
 
 class DocumentOut(serializers.Serializer):
-    kind = serializers.ChoiceField(choices=Invoice.Kind.choices)
+    kind = serializers.ChoiceField(
+        choices=Invoice.Kind.choices,
+        help_text="A cancellation takes back a credit note whose refund did not go through.",
+    )
     code = serializers.CharField(help_text="Its number, without gaps in its series.")
     issued_at = serializers.DateTimeField()
     total = MoneySerializer()

@@ -9,6 +9,7 @@ from django.utils.crypto import salted_hmac
 
 from orders.models import Discount, DiscountCode, Order, OrderDiscount
 from orders.totals import PricedLine
+from shop.mail import recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,7 @@ def _has_ordered(buyer: Buyer) -> bool:
     mine = Q(user_id=buyer.user_id) if buyer.user_id is not None else Q(pk__in=[])
     if buyer.email:
         local, domain = _parts(buyer.email)
-        mine |= Q(email__iexact=f"{local}@{domain}")
-        mine |= Q(email__istartswith=f"{local}+", email__iendswith=f"@{domain}")
+        mine |= recipients.written_as(f"{local}@{domain}") | recipients.tagged(local, domain)
     return Order.objects.filter(mine, paid_at__isnull=False).exists()
 
 

@@ -6,10 +6,18 @@ and the commit nothing else is waited for, and a rollback gives the number back.
 
 from orders.invoices.issuing import (
     NoSeller,
+    cancel_credit_note,
     issue_credit_note,
     issue_invoice,
     issue_missing,
     missing_ids,
 )
 
-__all__ = ["NoSeller", "issue_credit_note", "issue_invoice", "issue_missing", "missing_ids"]
+__all__ = [
+    "NoSeller",
+    "cancel_credit_note",
+    "issue_credit_note",
+    "issue_invoice",
+    "issue_missing",
+    "missing_ids",
+]

@@ -50,7 +50,7 @@ def issue_credit_note(refund: StripeRefund, *, at: datetime) -> Invoice | None:
     invoice = order.invoices.filter(kind=Kind.INVOICE).first()
     if existing is not None or invoice is None:
         return existing
-    notes = order.invoices.filter(kind=Kind.CREDIT_NOTE)
+    notes = order.invoices.filter(kind=Kind.CREDIT_NOTE, cancellation__isnull=True)
     before = [part for note in notes for part in figures.read_sums(note.taxes)]
     lines, by_rate = _refunded(refund, invoice)
     sums = figures.credit(figures.read_sums(invoice.taxes), before, by_rate=by_rate, amount=refund.amount)
@@ -68,8 +68,28 @@ def issue_credit_note(refund: StripeRefund, *, at: datetime) -> Invoice | None:
     return note
 
 
+def cancel_credit_note(refund: StripeRefund, *, at: datetime) -> Invoice | None:
+    """Issue what cancels the credit note of a refund that failed after all, or return what does so already.
+    In the caller's transaction.
+
+    A number that was given away is not taken back: the note stays, and this document takes its sums back, so
+    that what was invoiced stands again. None if no note was issued.
+    """
+    note = Invoice.objects.filter(refund=refund).select_related("cancellation", "order").first()
+    if note is None or hasattr(note, "cancellation"):
+        return note and note.cancellation
+    facts = {name: getattr(note, name) for name in ("buyer", "seller", "lines", "layout")}
+    sums = figures.read_sums(note.taxes)
+    done = _issue(note.order, Kind.CANCELLATION, sums, {**facts, "cancels": note}, at=at)
+    said = f"{done.code} cancels credit note {note.code}: its refund did not go through."
+    lifecycle.note(note.order, "credit_cancelled", said, at=at, invoice=done.code)
+    return done
+
+
 def missing_ids(*, limit: int = 1000) -> list[int]:
-    """Return ids of paid orders that stand and have no invoice, or have a refund without credit note."""
+    """Return ids of paid orders that stand and have no invoice, a refund without credit note, or a credit
+    note whose refund failed and that nothing cancels.
+    """
     paid = Order.objects.filter(status=Order.Status.PLACED, paid_at__isnull=False)
     without = paid.exclude(invoices__kind=Kind.INVOICE).order_by("pk").values_list("pk", flat=True)
     uncredited = StripeRefund.objects.filter(
@@ -78,12 +98,15 @@ def missing_ids(*, limit: int = 1000) -> list[int]:
         payment__order__invoices__kind=Kind.INVOICE,
     )
     refunded = uncredited.order_by("pk").values_list("payment__order_id", flat=True)
-    return list(dict.fromkeys([*without[:limit], *refunded[:limit]]))
+    wrong = Invoice.objects.filter(refund__status=StripeRefund.Status.FAILED, cancellation__isnull=True)
+    failed = wrong.order_by("pk").values_list("order_id", flat=True)
+    return list(dict.fromkeys([*without[:limit], *refunded[:limit], *failed[:limit]]))
 
 
 @transaction.atomic(durable=True)
 def issue_missing(order_id: int, *, at: datetime) -> list[Invoice]:
-    """Issue what an order lacks: its invoice, and a credit note for each refund that went through.
+    """Issue what an order lacks: its invoice, a credit note for each refund that went through, and what
+    cancels the note of one that failed after it.
 
     :raises NoSeller: if no seller identity is filled in for where it goes.
     """
@@ -93,6 +116,8 @@ def issue_missing(order_id: int, *, at: datetime) -> list[Invoice]:
     done = StripeRefund.objects.filter(payment__order=order, status=StripeRefund.Status.SUCCEEDED)
     for refund in done.select_related("payment__order").order_by("pk"):
         issue_credit_note(refund, at=at)
+    for refund in StripeRefund.objects.filter(payment__order=order, status=StripeRefund.Status.FAILED):
+        cancel_credit_note(refund, at=at)
     return list(order.invoices.exclude(pk__in=before).order_by("pk"))
 
 

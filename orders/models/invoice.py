@@ -13,6 +13,7 @@ class InvoiceSeries(models.Model):
     class Kind(models.TextChoices):
         INVOICE = "invoice"
         CREDIT_NOTE = "credit_note"
+        CANCELLATION = "cancellation", "Cancellation of a credit note"
 
     region = models.CharField(max_length=20)
     kind = models.CharField(max_length=12, choices=Kind.choices)
@@ -35,8 +36,10 @@ class InvoiceSeries(models.Model):
         return self.code_of(self.last_number)
 
     def code_of(self, number: int) -> str:
-        """Return a number as it is printed: GB-2026-000017, a credit note's GB-CN-2026-000003."""
-        kind = "CN" if self.kind == self.Kind.CREDIT_NOTE else ""
+        """Return a number as it is printed: GB-2026-000017, a credit note's GB-CN-2026-000003, the
+        GB-CX-2026-000001 of what cancels one.
+        """
+        kind = {self.Kind.CREDIT_NOTE.value: "CN", self.Kind.CANCELLATION.value: "CX"}.get(self.kind, "")
         test = "TEST" if self.is_test else ""
         parts = (test, self.region, kind, str(self.year), f"{number:06d}")
         return "-".join(part for part in parts if part)
@@ -45,7 +48,8 @@ class InvoiceSeries(models.Model):
 class Invoice(models.Model):
     """One document of a series with a copy of everything that it says. Append-only: a trigger refuses more.
 
-    An invoice belongs to an order, a credit note to a refund of it. Amounts are positive in both.
+    An invoice belongs to an order, a credit note to a refund of it, a cancellation to a credit note whose
+    refund did not go through after all. Amounts are positive in all.
     """
 
     Kind = InvoiceSeries.Kind
@@ -57,6 +61,9 @@ class Invoice(models.Model):
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="invoices")
     refund = models.OneToOneField(
         StripeRefund, on_delete=models.PROTECT, null=True, blank=True, related_name="credit_note"
+    )
+    cancels = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="cancellation"
     )
     currency = models.CharField(max_length=3)
     # Net and tax of what is shown by rate in `taxes`; gross is their sum and what was paid, or paid back.
@@ -81,9 +88,10 @@ class Invoice(models.Model):
                 fields=["order"], condition=Q(kind="invoice"), name="orders_invoice_one_per_order"
             ),
             models.CheckConstraint(
-                condition=Q(kind="invoice", refund__isnull=True)
-                | Q(kind="credit_note", refund__isnull=False),
-                name="orders_invoice_credit_note_has_refund",
+                condition=Q(kind="invoice", refund__isnull=True, cancels__isnull=True)
+                | Q(kind="credit_note", refund__isnull=False, cancels__isnull=True)
+                | Q(kind="cancellation", refund__isnull=True, cancels__isnull=False),
+                name="orders_invoice_is_about",
             ),
             models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="orders_invoice_adds_up"),
             models.CheckConstraint(condition=Q(number__gt=0), name="orders_invoice_number_from_one"),
@@ -93,5 +101,21 @@ class Invoice(models.Model):
         return self.code
 
     @property
+    def title(self) -> str:
+        """What stands above its number."""
+        return _TITLES[self.kind]
+
+    @property
     def is_credit_note(self) -> bool:
         return self.kind == InvoiceSeries.Kind.CREDIT_NOTE
+
+    @property
+    def is_cancellation(self) -> bool:
+        return self.kind == InvoiceSeries.Kind.CANCELLATION
+
+
+_TITLES = {
+    InvoiceSeries.Kind.INVOICE.value: "Invoice",
+    InvoiceSeries.Kind.CREDIT_NOTE.value: "Credit note",
+    InvoiceSeries.Kind.CANCELLATION.value: "Cancellation of credit note",
+}

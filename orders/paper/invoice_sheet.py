@@ -12,31 +12,31 @@ from orders.models import Invoice
 from orders.paper import typesetting
 from shop.money import format_money
 
+_TOTALS = {"credit_note": "Paid back", "cancellation": "Not paid back"}
 _LETTER_COUNTRIES = frozenset({"US", "CA"})
 
 
 def invoice_pdf(invoice: Invoice) -> bytes:
-    """Return an invoice or a credit note as a PDF: the same record gives the same bytes."""
+    """Return an invoice, a credit note or what cancels one as a PDF: the same record gives the same bytes."""
     return typesetting.pdf(f"invoice_{invoice.layout}", _sheet(invoice), at=invoice.issued_at)
 
 
 def _sheet(invoice: Invoice) -> dict[str, Any]:
-    heading = "Credit note" if invoice.is_credit_note else "Invoice"
     sheet = {
-        "title": f"{heading} {invoice.code}",
+        "title": f"{invoice.title} {invoice.code}",
         "subtitle": f"Order {invoice.order.reference}",
-        "heading": heading,
+        "heading": invoice.title,
         "paper": paper_for(invoice.order.country),
         "facts": _facts(invoice),
         "parties": _parties(invoice),
         "intro": "",
         "taxes": [_tax_row(part, invoice) for part in invoice.taxes],
         "tax_columns": ["Tax", "Net", "Tax amount", "With tax"],
-        "total": ["Paid back" if invoice.is_credit_note else "Total", _show(invoice.gross, invoice)],
+        "total": [_TOTALS.get(invoice.kind, "Total"), _show(invoice.gross, invoice)],
         "sums": [["Net", _show(invoice.net, invoice)], ["Tax", _show(invoice.tax, invoice)]],
         "footer": _footer(invoice.seller),
     }
-    table = _credited(invoice) if invoice.is_credit_note else _billed(invoice)
+    table = _billed(invoice) if invoice.kind == Invoice.Kind.INVOICE else _credited(invoice)
     banner = "Test order: no real money moved, and this is no tax document." if invoice.order.is_test else ""
     return {**sheet, **table, "banner": banner, "remarks": _remarks(invoice)}
 
@@ -58,7 +58,9 @@ def _show(amount: int, invoice: Invoice) -> str:
 def _facts(invoice: Invoice) -> list[list[str]]:
     order = invoice.order
     rows = [["Number", invoice.code], ["Date", day(invoice.issued_at)]]
-    if invoice.is_credit_note:
+    if invoice.cancels is not None:
+        rows.append(["Cancels credit note", f"{invoice.cancels.code} of {day(invoice.cancels.issued_at)}"])
+    if invoice.kind != Invoice.Kind.INVOICE:
         billed = order.invoices.get(kind=Invoice.Kind.INVOICE)
         rows.append(["For invoice", f"{billed.code} of {day(billed.issued_at)}"])
     return [*rows, ["Order", order.reference], ["Ordered on", day(order.placed_at)]]
@@ -105,7 +107,8 @@ def _credited(invoice: Invoice) -> dict[str, Any]:
         }
         for line in invoice.lines
     ]
-    return {"columns": ["Paid back for", "Units", "Amount with tax"], "rows": rows}
+    what = "Not paid back for" if invoice.is_cancellation else "Paid back for"
+    return {"columns": [what, "Units", "Amount with tax"], "rows": rows}
 
 
 def _notes(sku: str, inside: Sequence[str]) -> list[str]:
@@ -118,6 +121,11 @@ def _tax_row(part: Mapping[str, Any], invoice: Invoice) -> list[str]:
 
 
 def _remarks(invoice: Invoice) -> list[str]:
+    if invoice.cancels is not None:
+        return [
+            f"The refund of {_show(invoice.gross, invoice)} did not go through, so credit note "
+            f"{invoice.cancels.code} no longer holds. We are looking for another way to pay it back."
+        ]
     if invoice.is_credit_note:
         return [f"{_show(invoice.gross, invoice)} went back the way it was paid. Nothing is left to do."]
     if not invoice.gross:

@@ -17,7 +17,7 @@ from orders.returns import cancellation
 from orders.subscriptions import changes
 from shop.accounts.models import User
 from shop.exceptions import Conflict, NotFound, ShopError
-from shop.mail import outbox
+from shop.mail import outbox, recipients
 from shop.transitions import advance
 
 logger = logging.getLogger(__name__)
@@ -215,8 +215,8 @@ def _hold_of(withdrawal: Withdrawal) -> str:
 
 def _named(withdrawal: Withdrawal) -> Order | None:
     """Return the order that a statement names, if the e-mail address is its own."""
-    rows = Order.objects.filter(reference=_as_ours(withdrawal.order_given), email__iexact=withdrawal.email)
-    return rows.first()
+    rows = Order.objects.filter(reference=_as_ours(withdrawal.order_given))
+    return rows.filter(recipients.written_as(withdrawal.email)).first()
 
 
 def _as_ours(reference: str) -> str:

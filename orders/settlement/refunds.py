@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from orders import attempts, emails, invoices, lifecycle, stripe_gateway
-from orders.models import Invoice, Order, Payment, StripeRefund
+from orders.models import Order, Payment, StripeRefund
 from orders.settlement import intents
 from orders.stripe_gateway import Refund
 from shop.mail import outbox
@@ -105,6 +105,6 @@ def _refund_changed(order: Order, payment: Payment, refund: StripeRefund, *, at:
         invoices.issue_credit_note(refund, at=at)
         outbox.enqueue(emails.refund_sent(order, refund), to=order.email, at=at)
     elif refund.status == StripeRefund.Status.FAILED:
-        credited = Invoice.objects.filter(refund=refund).first()
-        wrong = f"; credit note {credited.code} says otherwise" if credited is not None else ""
-        outbox.alert_staff(emails.staff_review(order, f"a refund of {amount} failed{wrong}"), at=at)
+        undone = invoices.cancel_credit_note(refund, at=at)
+        said = f"; {undone.code} cancels its credit note" if undone is not None else ""
+        outbox.alert_staff(emails.staff_review(order, f"a refund of {amount} failed{said}"), at=at)

@@ -11,8 +11,7 @@ from orders.emails import refill_access as letters
 from orders.models import Customer, Refill, Subscription
 from orders.refill_links import Claim
 from orders.subscriptions import diary, holding
-from shop.accounts import registration
-from shop.mail import outbox
+from shop.mail import outbox, recipients
 
 
 def customer_of(claim: Claim) -> int | None:
@@ -23,7 +22,7 @@ def customer_of(claim: Claim) -> int | None:
 
 def send_to(email: str, *, at: datetime) -> None:
     """Mail fresh links to whoever has refills under this address; nothing happens for any other."""
-    _send(Customer.objects.filter(registration.written_as(email)), at=at)
+    _send(Customer.objects.filter(recipients.written_as(email)), at=at)
 
 
 def send_for(expired: str, *, at: datetime) -> None:

@@ -13,11 +13,12 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
 
 from catalog.models import Variant
-from orders.models import BillingCycle, BulkChange, BulkChangeRow, PriceRise, Subscription
+from orders.models import BillingCycle, BulkChange, BulkChangeRow, PriceRise, RefillExtra, Subscription
 from orders.subscriptions import bulk_verdicts, changes, repricing, swaps, tags
 from orders.subscriptions.bulk_verdicts import Verdict
 from shop.accounts.models import User
 from shop.exceptions import Conflict, InvalidInput, ShopError, Stale
+from shop.mail import outbox
 from shop.transitions import advance
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 Kind, Status, Outcome = BulkChange.Kind, BulkChange.Status, BulkChangeRow.Outcome
 MOST = 10_000
 CHECKED_AT_ONCE = 500
+# What is read together is changed within a second; what was changed meanwhile is met again (`seen_tag`).
+READ_AT_ONCE = 25
 # Whoever took a row is gone after this: longer than a worker may run (CELERY_TASK_TIME_LIMIT).
 TAKEN_FOR = timedelta(minutes=6)
 # What was never said yes to is forgotten.
@@ -132,8 +135,10 @@ def counts(change: BulkChange) -> dict[str, int]:
 def work_off(*, at: datetime, limit: int = 200) -> int:
     """Change at most `limit` subscriptions that staff said yes to; return how many were looked at."""
     ids = _take(at=at, limit=limit)
-    for row_id in ids:
-        _carry_out(row_id, at=at)
+    with outbox.by_the_thousand():
+        for start in range(0, len(ids), READ_AT_ONCE):
+            for row in _read(ids[start : start + READ_AT_ONCE]):
+                _carry_out(row, at=at)
     _finish(at=at)
     return len(ids)
 
@@ -192,12 +197,19 @@ def _take(*, at: datetime, limit: int) -> list[int]:
         return [row_id for (row_id,) in cursor.fetchall()]
 
 
-def _carry_out(row_id: int, *, at: datetime) -> None:
+def _read(ids: Sequence[int]) -> Iterator[BulkChangeRow]:
+    """Yield rows that were taken; not those that were stopped since, up to this moment."""
+    extras = RefillExtra.objects.filter(status=RefillExtra.Status.WAITING)
+    rows = _rows(BulkChangeRow.objects.filter(pk__in=ids).select_related("change__asked_by"))
+    for row in rows.prefetch_related(
+        Prefetch("subscription__extras", queryset=extras, to_attr="waiting_extras")
+    ):
+        if BulkChangeRow.objects.filter(pk=row.pk, outcome=Outcome.WILL).exists():
+            yield row
+
+
+def _carry_out(row: BulkChangeRow, *, at: datetime) -> None:
     """Change one subscription, and write down what came of it."""
-    row = _rows(BulkChangeRow.objects.select_related("change__asked_by")).get(pk=row_id)
-    if row.outcome != Outcome.WILL:
-        # Stopped since it was taken.
-        return
     try:
         outcome, words = _change(row, at=at)
     except (Stale, OperationalError) as error:

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from shop.mail import recipients
+
 
 class UserManager(BaseUserManager["User"]):
     """Creates users; an e-mail address is compared without regard to case."""
@@ -21,7 +23,7 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.get(recipients.written_as(username or ""))
 
 
 class User(AbstractBaseUser, PermissionsMixin):

@@ -4,9 +4,6 @@ from datetime import datetime
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
-from django.db.models import Q, Value
-from django.db.models.functions import Lower
-from django.db.models.lookups import Exact
 
 from shop.accounts.models import User
 
@@ -15,16 +12,6 @@ def verified_emails(user: User) -> list[str]:
     """Return the addresses that this user has proved to be theirs, in lower case."""
     rows = EmailAddress.objects.filter(user=user, verified=True).order_by("pk")
     return [email.lower() for email in rows.values_list("email", flat=True)]
-
-
-def written_as(email: str, *, field: str = "email") -> Q:
-    """Return the condition for rows of an address in whatever case, and of no other that looks like it.
-
-    `iexact` compares capitals, and the capital of "ı" is "I": by itself it would hand what belongs to
-    ada@gmail.com to whoever has proved to be ada@gmaıl.com. It stays beside, for its index.
-    Source: https://www.unicode.org/reports/tr36/#Case_Folding
-    """
-    return Q(**{f"{field}__iexact": email}) & Q(Exact(Lower(field), Value(email.lower())))
 
 
 def note_verified(user: User, *, at: datetime) -> None:

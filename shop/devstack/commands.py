@@ -8,7 +8,7 @@ from shop.devstack import environment, postgres, programs, supervisor
 from shop.devstack.ownership import Ownership
 from shop.devstack.processes import foreground, foreground_process
 from shop.devstack.project import LOCAL, StackError, say
-from shop.devstack.servers import Servers
+from shop.devstack.servers import Servers, require_callers_servers
 from shop.devstack.virtualenv import VirtualEnvironment
 
 NOT_RUNNING = "No stack is running here."
@@ -110,6 +110,7 @@ def _on_servers(
 
     `web_port` is set when the command is a web of its own; `is_process` when it stays until it is ended.
     """
+    require_callers_servers(caller)
     run = foreground_process if is_process else foreground
     owner = Ownership()
     port = web_port or int(caller.get("PORT", environment.FIRST_WEB_PORT))
@@ -152,6 +153,7 @@ def _servers(
 def _whole_stack(
     venv: VirtualEnvironment, caller: Mapping[str, str], owner: Ownership
 ) -> Iterator[tuple[supervisor.WholeStack, str]]:
+    require_callers_servers(caller)
     port = environment.choose_web_port(caller)
     if port != environment.FIRST_WEB_PORT and "PORT" not in caller:
         say(f"Port {environment.FIRST_WEB_PORT} is taken: using {port}.")

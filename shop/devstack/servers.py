@@ -8,6 +8,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shop.devstack import environment, postgres, privileges
 from shop.devstack.preparation import Preparation
@@ -16,6 +17,8 @@ from shop.devstack.project import LOCAL, StackError
 from shop.devstack.virtualenv import VirtualEnvironment
 
 THROWAWAY_PREFIX = "shop-devstack-"
+# servers that the caller may bring, with the port that an address means which names none
+CALLERS_SERVERS = {"DATABASE_URL": ("PostgreSQL", 5432), "REDIS_URL": ("Redis", 6379)}
 
 
 def find_valkey(site_packages: Path) -> str:
@@ -36,6 +39,38 @@ def answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
+
+
+def require_callers_servers(caller: Mapping[str, str]) -> None:
+    """Refuse addresses of the caller's own that nothing answers at: Django would say so in sixty lines.
+
+    :raises StackError: if there is one; it names the variable and the place, and no password.
+    """
+    for name, (kind, port) in CALLERS_SERVERS.items():
+        place = _place(name, caller.get(name, ""), port)
+        if place is None:
+            continue
+        try:
+            socket.create_connection(place, timeout=3).close()
+        except OSError as error:
+            raise StackError(
+                f"{kind} does not answer at {place[0]}:{place[1]}, where {name} leads: "
+                f"{error.strerror or error}. Start it, mend {name}, or take it out (of .env too): "
+                f"then the stack starts a {kind} of its own."
+            ) from None
+
+
+def _place(name: str, url: str, port: int) -> tuple[str, int] | None:
+    """Return host and port of an address, or None where it names a socket file, several hosts or nothing."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname, parts.port or port) if parts.hostname and "%2f" not in url.lower() else None
+    except ValueError:
+        if "," in url:
+            return None
+        raise StackError(
+            f"{name} is not an address such as {name.split('_')[0].lower()}://host:{port}/…"
+        ) from None
 
 
 class Servers:

@@ -19,7 +19,9 @@ QUICK_DEATH_SECONDS = 5.0
 QUICK_DEATHS_OF_WEB = 3
 LONGEST_PAUSE_SECONDS = 30.0
 READY_SECONDS = 60.0
-WORTH_SHOWING = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|^Traceback|\"level\": ?\"(error|critical)\"")
+WORTH_SHOWING = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|\"level\": ?\"(error|critical)\"")
+# what the shop tried on purpose: a constraint decides who was first
+EXPECTED = "duplicate key value violates unique constraint"
 
 
 class Stopped(BaseException):
@@ -55,6 +57,7 @@ class Watch:
         self.service = service
         self.quick_deaths = 0
         self.restart_at: float | None = None
+        self.in_traceback = False
         self.read_up_to = service.log.stat().st_size if service.log.exists() else 0
 
     def mind(self) -> None:
@@ -72,6 +75,7 @@ class Watch:
         elif now >= self.restart_at:
             self.restart_at = None
             self.service.start()
+            say(f"{self.service.name} was started again.")
 
     def _tell_of_death(self, now: float) -> None:
         lived = now - self.service.started_at
@@ -90,8 +94,18 @@ class Watch:
             whole = news[: news.rfind(b"\n") + 1]
             self.read_up_to += len(whole)
             for line in whole.decode(errors="replace").splitlines():
-                if WORTH_SHOWING.search(line):
+                if self._is_worth_showing(line):
                     say(f"[{self.service.name}] {line}")
+
+    def _is_worth_showing(self, line: str) -> bool:
+        """Say whether a line is bad news; of a traceback, the line after its frames is."""
+        if line.startswith("Traceback"):
+            self.in_traceback = True
+            return False
+        if self.in_traceback:
+            self.in_traceback = not line[:1].strip()
+            return not self.in_traceback
+        return WORTH_SHOWING.search(line) is not None and EXPECTED not in line
 
 
 def pause_before_restart(quick_deaths: int) -> float:

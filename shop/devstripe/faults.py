@@ -6,8 +6,9 @@ import threading
 from dataclasses import dataclass, field
 
 # What becomes of a request that a fault strikes: nothing is done at all, it is done and nobody hears of it,
-# or it is turned away by a server that is overloaded.
-KINDS = ("unreached", "lost", "unavailable")
+# it is turned away by a server that is overloaded, or it is done and the line stays silent until the other
+# side has waited long enough.
+KINDS = ("unreached", "lost", "unavailable", "silent")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import threading
@@ -18,6 +19,8 @@ from .store import Store
 from .webhooks import Deliverer
 
 MAX_BODY = 1_000_000
+# Whoever waits longer for an answer than this gets none either.
+SILENT_AT_MOST_S = 120.0
 HTML, JSON, SCRIPT, STYLE = "text/html", "application/json", "text/javascript", "text/css"
 PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors *"
 UNAVAILABLE = {"error": {"type": "api_error", "message": "Stripe is overloaded. Please try again later."}}
@@ -136,10 +139,18 @@ class Handler(BaseHTTPRequestHandler):
         answer = self.server.api.handle(request)
         key = self.headers.get("Idempotency-Key")
         self.server.control.log.add(method, path, key, answer.status, started)
-        if fault == "lost":
+        if fault in ("lost", "silent"):
+            if fault == "silent":
+                self._wait_for_hanging_up()
             self.close_connection = True
             return
         self._send(answer.status, answer.body, JSON, {**CORS, **answer.headers})
+
+    def _wait_for_hanging_up(self) -> None:
+        """Keep the line open without a word."""
+        self.connection.settimeout(SILENT_AT_MOST_S)
+        with contextlib.suppress(OSError):
+            self.connection.recv(1)
 
     def _control(self, method: str, path: str, query: str, body: str) -> None:
         try:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from shop.admin import badges
-from shop.images import pictures, showing
+from shop.images import alt_texts, pictures, showing
 from shop.images.inspection import UnsafePicture, inspect
 from shop.images.models import Picture
 from shop.wake import wake
@@ -40,6 +40,14 @@ class PictureForm(forms.ModelForm):
             self.fields["original"].widget = KeptFile()
         else:
             self.fields["original"].widget.attrs["accept"] = ".jpg,.jpeg,.png,.webp"
+
+    def clean_alt(self) -> str:
+        """Refuse an alt text that a rule stops, with what to write instead."""
+        alt: str = self.cleaned_data["alt"]
+        found = alt_texts.refused(alt)
+        if found:
+            raise forms.ValidationError([f"{item.rule}: {item.reason} {item.suggestion}" for item in found])
+        return alt
 
     def clean_original(self) -> Any:
         """Refuse, beside the field, what is not one whole picture."""

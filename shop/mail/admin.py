@@ -205,7 +205,7 @@ class SuppressedAddressAdmin(ShopAdmin):
         suppression.suppress(
             obj.email, cause=obj.cause, reason=obj.reason, at=reading.now(), actor=request.user
         )
-        obj.pk = SuppressedAddress.objects.get(email__iexact=obj.email, lifted_at__isnull=True).pk
+        obj.pk = suppression.of(obj.email).pk
 
     @admin.display(description="put down")
     def put_down(self, row: SuppressedAddress) -> str:

@@ -15,6 +15,7 @@ from shop import alive
 from shop.characters import one_line
 from shop.mail import refusals, rendering, suppression
 from shop.mail.models import OutboxMessage, SuppressedAddress
+from shop.mail.postman import Postman
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +36,14 @@ def deliver(message_id: int, *, at: datetime) -> bool:
     """
     with alive.at_work(alive.MAIL, message_id) as alone:
         message = _claim(message_id, alone=alone, at=at)
-        return message is not None and _deliver(message, at=at)
+        if message is None:
+            return False
+        with Postman() as postman:
+            return send_claimed(message, postman=postman, at=at)
 
 
-def _deliver(message: OutboxMessage, *, at: datetime) -> bool:
+def send_claimed(message: OutboxMessage, *, postman: Postman, at: datetime) -> bool:
+    """Send a mail that the caller has claimed, or write down why not; return whether it went out."""
     if suppression.is_suppressed(message.to, kind=message.kind):
         _finish(message, status=OutboxMessage.Status.SUPPRESSED)
         return False
@@ -47,7 +52,7 @@ def _deliver(message: OutboxMessage, *, at: datetime) -> bool:
     if not _has_words(message, at):
         return False
     try:
-        _send(message)
+        _send(message, postman)
     except (OSError, SMTPException, ValueError) as error:
         refusal = refusals.permanent(error)
         if refusal is None:
@@ -59,15 +64,19 @@ def _deliver(message: OutboxMessage, *, at: datetime) -> bool:
     return True
 
 
+def due_by(*, alone: bool, at: datetime) -> datetime:
+    """Return since when a mail has to be due to be taken: long ago, while another worker is seen at it."""
+    return at if alone else at - (SENDS_AT_MOST_FOR - SENDING_FOR)
+
+
 def _claim(message_id: int, *, alone: bool, at: datetime) -> OutboxMessage | None:
     """Take a mail that is due, for SENDING_FOR; None if it is not, or another worker is at it this moment."""
-    due_by = at if alone else at - (SENDS_AT_MOST_FOR - SENDING_FOR)
     with transaction.atomic(durable=True):
         due = OutboxMessage.objects.select_for_update(skip_locked=True).filter(
             ~Exists(_owners()),
             pk=message_id,
             status=OutboxMessage.Status.PENDING,
-            next_attempt_at__lte=due_by,
+            next_attempt_at__lte=due_by(alone=alone, at=at),
         )
         message = due.first()
         if message is not None:
@@ -138,7 +147,7 @@ def _has_words(message: OutboxMessage, at: datetime) -> bool:
     return True
 
 
-def _send(message: OutboxMessage) -> None:
+def _send(message: OutboxMessage, postman: Postman) -> None:
     mail = EmailMultiAlternatives(
         subject=one_line(message.subject),
         body=message.text,
@@ -147,7 +156,7 @@ def _send(message: OutboxMessage) -> None:
         headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"},
     )
     mail.attach_alternative(message.html, "text/html")
-    mail.send()
+    postman.send(mail)
 
 
 def _sender() -> str:

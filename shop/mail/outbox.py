@@ -1,7 +1,9 @@
 """Writing mails down. A mail exists from the moment that its fact is committed, or not at all."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
@@ -22,6 +24,8 @@ from shop.wake import wake
 _Status = OutboxMessage.Status
 # A copy of these may be sent; what was withdrawn is no longer true, and what waits goes by itself.
 CAN_GO_AGAIN = frozenset({_Status.SENT, _Status.FAILED, _Status.SUPPRESSED})
+# Whether mails are written by the thousand in this moment: see `by_the_thousand`.
+_are_many: ContextVar[bool] = ContextVar("_are_many", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +54,14 @@ def enqueue(
     With `not_before` it waits, and `withdraw` can take it back until then.
     Returns None when the same (kind, subject_key, occasion) was written before: the documented duplicate.
     """
-    rendered = render(letter)
+    is_late = _are_many.get()
     message = OutboxMessage(
         kind=letter.kind,
         subject_key=letter.subject_key,
         occasion=letter.occasion,
         to=to,
         subject=one_line(letter.subject)[:200],
-        text=rendered["text"],
-        html=rendered["html"],
+        **(_without_words(letter) if is_late else render(letter)),
         locale=letter.locale,
         message_id=_message_id(),
         next_attempt_at=not_before or at,
@@ -66,9 +69,22 @@ def enqueue(
     )
     if not insert_once(message, unique=("kind", "subject_key", "occasion")):
         return None
-    if not_before is None:
+    if not_before is None and not is_late:
         _nudge_after_commit([message.pk])
     return message
+
+
+@contextmanager
+def by_the_thousand() -> Iterator[None]:
+    """Let mails that are enqueued while the block runs be drawn when they are delivered, as `enqueue_many`
+    does, and wake one sweep for all of them. Their contexts have to hold plain values only.
+    """
+    token = _are_many.set(True)
+    try:
+        yield
+    finally:
+        _are_many.reset(token)
+        transaction.on_commit(nudge_sweep, robust=True)
 
 
 def enqueue_many(letters: Sequence[tuple[Letter, str]], *, at: datetime) -> list[OutboxMessage]:
@@ -89,8 +105,7 @@ def enqueue_many(letters: Sequence[tuple[Letter, str]], *, at: datetime) -> list
             to=to,
             subject=one_line(letter.subject)[:200],
             locale=letter.locale,
-            template=letter.template,
-            context=letter.context,
+            **_without_words(letter),
             message_id=_message_id(domain),
             next_attempt_at=at,
             created_at=at,
@@ -183,6 +198,11 @@ def nudge_sweep() -> None:
 def _nudge_after_commit(message_ids: Iterable[int]) -> None:
     for message_id in message_ids:
         transaction.on_commit(partial(nudge, message_id), robust=True)
+
+
+def _without_words(letter: Letter) -> dict[str, Any]:
+    """Return what words are drawn from when a mail is delivered."""
+    return {"template": letter.template, "context": letter.context}
 
 
 def _message_id(domain: str = "") -> str:

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Lower
+from django.db.models import QuerySet
 
 from shop.exceptions import Conflict
+from shop.mail import recipients
 from shop.mail.models import SuppressedAddress
 
 # What goes out even to a suppressed address, and why. An address that truly does not exist refuses it again,
@@ -30,7 +31,7 @@ def is_suppressed(email: str, *, kind: str) -> bool:
     """Return whether a mail of this kind must not go to an address."""
     if kind in LEGALLY_REQUIRED:
         return False
-    return _open().filter(folded=email.lower()).exists()
+    return _rows(email).exists()
 
 
 def suppress(email: str, *, cause: str, reason: str, at: datetime, actor: Any = None) -> None:
@@ -39,6 +40,11 @@ def suppress(email: str, *, cause: str, reason: str, at: datetime, actor: Any = 
         email=email.lower(), cause=cause, reason=reason[:200], created_at=at, created_by=actor
     )
     SuppressedAddress.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def of(email: str) -> SuppressedAddress:
+    """Return the row of an address that is down."""
+    return _rows(email).get()
 
 
 def lift(row: SuppressedAddress, *, actor: Any, at: datetime) -> SuppressedAddress:
@@ -55,5 +61,5 @@ def lift(row: SuppressedAddress, *, actor: Any, at: datetime) -> SuppressedAddre
     return row
 
 
-def _open() -> Any:
-    return SuppressedAddress.objects.filter(lifted_at__isnull=True).alias(folded=Lower("email"))
+def _rows(email: str) -> QuerySet[SuppressedAddress]:
+    return SuppressedAddress.objects.filter(recipients.written_as(email), lifted_at__isnull=True)

@@ -29,7 +29,7 @@ class ErasureOut(serializers.Serializer):
 
 
 class MeWithEndView(MeView):
-    """`me`, with the way out."""
+    """The account that is signed in."""
 
     @extend_schema(
         operation_id="me_forget",

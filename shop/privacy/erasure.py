@@ -31,7 +31,7 @@ from orders.subscriptions import changes
 from shop.accounts import registration
 from shop.accounts.models import Address, User
 from shop.exceptions import Conflict
-from shop.mail import outbox
+from shop.mail import outbox, recipients
 from shop.mail.models import OutboxMessage
 from shop.privacy import letters
 from shop.privacy.models import Erasure
@@ -184,9 +184,9 @@ def blank_orders(orders: models.QuerySet[Order]) -> int:
 
 
 def _drop_by_address(email: str) -> None:
-    StockRequest.objects.filter(registration.written_as(email)).delete()
-    Cart.objects.filter(registration.written_as(email), order__isnull=True, user__isnull=True).delete()
-    OutboxMessage.objects.filter(registration.written_as(email, field="to")).exclude(status="pending").update(
+    StockRequest.objects.filter(recipients.written_as(email)).delete()
+    Cart.objects.filter(recipients.written_as(email), order__isnull=True, user__isnull=True).delete()
+    OutboxMessage.objects.filter(recipients.written_as(email, field="to")).exclude(status="pending").update(
         to=NOBODY, subject="", text="", html="", template="", context={}
     )
 

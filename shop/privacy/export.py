@@ -30,7 +30,7 @@ from orders.models import (
 )
 from shop.accounts import registration
 from shop.accounts.models import Address, User
-from shop.mail import rendering
+from shop.mail import recipients, rendering
 from shop.mail.models import OutboxMessage, SuppressedAddress
 
 # Version of the shape, for programs that read it.
@@ -72,7 +72,7 @@ def export(user: User, *, at: datetime) -> dict[str, Any]:
 def _any_case(field: str, emails: Iterable[str]) -> Q:
     found = Q()
     for email in sorted(emails):
-        found |= registration.written_as(email, field=field)
+        found |= recipients.written_as(email, field=field)
     return found
 
 

@@ -267,6 +267,7 @@ API_MAX_JSON_DEPTH = 32
 API_DESCRIPTION = f"""Products, carts, checkout, orders, refills and articles of the shop.
 
 Money is in minor units. Lists come in cursor pages. Every refusal is a problem document with a stable `code`.
+A field that is not listed is refused. Whatever must not happen twice takes an `Idempotency-Key`.
 
 **From a cart to a paid order.** Create a cart, add lines, set e-mail, `shipping_address` and
 `shipping_method`, then check out with `expected_total` (the cart's `totals.total.amount`) and the consents.
@@ -278,6 +279,13 @@ Stripe: `Stripe(payment.publishable_key).elements({{clientSecret: payment.client
 element, then `confirmPayment`. Test card: 4242 4242 4242 4242, any date to come, any code;
 4000 0000 0000 0002 is declined. A webhook settles the order; `POST orders/{{reference}}/refresh` does not
 wait for it.
+
+**Signing in.** `auth/app/signup`, `auth/app/email/verify` with the key of the mail's link, `auth/app/login`;
+from then on send `meta.session_token` as `X-Session-Token`, to the cart too (`auth/browser/…`: a cookie).
+
+**Refills.** Give a line `refill` (`{{"unit": "week", "count": 4}}`) and check out with the consent `refill`.
+Once the order is paid, `GET subscriptions` lists it for its account; its address takes skip, swap, pause and
+the rest. A guest has none here: signed links in the mails do the same.
 """
 
 SPECTACULAR_SETTINGS = {

@@ -16,6 +16,7 @@ from orders.models import Refill, SavedCard, Subscription
 from orders.subscriptions import changes, extras, schedule, sending, swaps
 from shop.accounts.models import User
 from shop.exceptions import ShopError
+from shop.simulation import browser
 from shop.simulation.stripe_desk import EMPTY_CARD, GOOD_CARD, WATCHED_CARD, Desk
 
 RHYTHMS = (
@@ -33,6 +34,13 @@ HOMES = (
     {"line1": "12 Canal Street", "city": "Leeds", "postal_code": "LS1 4AP", "country": "GB"},
     {"line1": "Lindenstraße 7", "city": "Berlin", "postal_code": "10969", "country": "DE"},
     {"line1": "40 Elm Street", "city": "Albany", "postal_code": "12207", "region": "NY", "country": "US"},
+)
+# Where people move to: into another zone, too, and abroad, where other money is paid.
+NEW_HOMES = (
+    *HOMES,
+    {"line1": "3 Harbour Road", "city": "Lerwick", "postal_code": "ZE1 0LL", "country": "GB"},
+    {"line1": "Rue du Lac 4", "city": "Annecy", "postal_code": "74000", "country": "FR"},
+    {"line1": "9 Pine Avenue", "city": "Portland", "postal_code": "97204", "region": "OR", "country": "US"},
 )
 # New buyers come in the first weeks, so that rhythms do not all beat on one day.
 ARRIVE_WITHIN_DAYS = 21
@@ -96,6 +104,10 @@ class Customers:
             "another good card": (2, lambda: self._other_card(row, GOOD_CARD, at=at)),
             "a card without money": (3, lambda: self._other_card(row, EMPTY_CARD, at=at)),
             "a card that asks": (2, lambda: self._other_card(row, WATCHED_CARD, at=at)),
+            "another address, by the account": (2, lambda: self._move(row, by_link=False)),
+            "another address, by a mail's link": (2, lambda: self._move(row, by_link=True)),
+            "a card of before, by a mail's link": (2, lambda: self._card_of_before(row)),
+            "skip, by the reminder's link": (2, lambda: self._skip_parcel(row)),
             "cancel": (1, lambda: changes.cancel(row, reason="Had enough.", at=at)),
         }
 
@@ -145,6 +157,24 @@ class Customers:
         if card is not None:
             changes.change_card(row, payment_method_id=card.stripe_payment_method_id, at=at)
 
+    def _move(self, row: Subscription, *, by_link: bool) -> None:
+        home = self.chance.choice(NEW_HOMES)
+        name = row.shipping_address["name"]
+        browser.send_form(row, "address", by_link=by_link, name=name, **home)
+
+    def _card_of_before(self, row: Subscription) -> None:
+        """Choose any card that is still saved, for this refill or for all."""
+        cards = SavedCard.objects.filter(customer=row.customer_id, removed_at=None).order_by("pk")
+        if cards:
+            card = self.chance.choice(list(cards)).stripe_payment_method_id
+            everything = {"everything": "on"} if self.chance.randrange(2) else {}
+            browser.send_form(row, "card", by_link=True, card=card, **everything)
+
+    def _skip_parcel(self, row: Subscription) -> None:
+        refill = Refill.objects.filter(cycles__subscription=row, cycles__status="open").first()
+        if refill is not None:
+            browser.skip(refill)
+
     def _save_card(self, row: Subscription, number: str, *, at: datetime) -> SavedCard | None:
         user = row.customer.user
         if user is None:
@@ -167,4 +197,4 @@ class Customers:
         try:
             do()
         except ShopError as refusal:
-            self.refused[refusal.code] += 1
+            self.refused[refusal.problem_code] += 1

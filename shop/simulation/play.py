@@ -21,7 +21,7 @@ from shop.simulation.customers import Customers
 from shop.simulation.office import Office
 from shop.simulation.post import Post
 from shop.simulation.staff import Staff
-from shop.simulation.stage import Troubles
+from shop.simulation.stage import Troubles, patience
 from shop.simulation.stripe_desk import Desk
 from shop.simulation.weather import Weather
 
@@ -125,7 +125,8 @@ class Play:
             if not self.weather.turn(at=now):
                 return
             self.post.deliver(self._mixing)
-            with self.desk.faulty(*self.weather.stripe_fault):
+            fault, every = self.weather.stripe_fault
+            with self.desk.faulty(fault, every), patience(fault):
                 self.office.turn(now, forgets=self.weather.redis_forgets)
             if not _is_anything_open():
                 return

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -18,7 +19,7 @@ RECEIVED_AT_A_TIME = 60
 REORDER_BELOW = 20
 BEST_BEFORE_DAYS = 900
 # One day in so many, each.
-NEW_PRICE_EVERY, REFUND_EVERY, FLOOD_EVERY = 40, 25, 12
+NEW_PRICE_EVERY, REFUND_EVERY, FLOOD_EVERY = 40, 15, 12
 
 
 @dataclass
@@ -113,14 +114,21 @@ class Staff:
         if self.chance.randrange(REFUND_EVERY):
             return
         paid = Order.objects.filter(payment_status=Order.PaymentStatus.PAID).order_by("-pk")[:20]
-        if paid:
-            order = self.chance.choice(list(paid))
-            try:
-                refunds.request_refund(order, amount=100, reason="torn pouch", actor=None, at=at)
-            except ShopError as refusal:
-                self.done[f"refund refused: {refusal.code}"] += 1
-            else:
-                self.done["refunds"] += 1
+        if not paid:
+            return
+        order = self.chance.choice(list(paid))
+        what = self.chance.choice(("an amount", "a piece", "everything"))
+        given: dict[str, dict[str, Any]] = {
+            "an amount": {"amount": 100},
+            "a piece": {"lines": {order.lines.order_by("pk")[0].pk: 1}, "with_shipping": True},
+            "everything": {},
+        }
+        try:
+            refunds.request_refund(order, **given[what], reason="torn pouch", actor=None, at=at)
+        except ShopError as refusal:
+            self.done[f"refund refused: {refusal.code}"] += 1
+        else:
+            self.done[f"refunds, {what}"] += 1
 
     def _resume_after_disputes(self, *, at: datetime) -> None:
         halted = Subscription.objects.filter(

@@ -45,7 +45,7 @@ class Desk:
 
     @contextmanager
     def faulty(self, kind: str, every: int) -> Iterator[None]:
-        """While open, every so many-th request is "unreached", "lost" or "unavailable"; "" strikes none."""
+        """While open, every so many-th request is struck: see `shop.devstripe.faults`; "" strikes none."""
         if kind:
             self.control("faults", kind=kind, every=every)
         try:
@@ -85,6 +85,15 @@ class Desk:
     def detach(self, payment_method_id: str) -> None:
         """Take a card away in Stripe's dashboard."""
         self._post(f"/v1/payment_methods/{payment_method_id}/detach", {})
+
+    def refund(self, payment_intent_id: str, amount: int) -> None:
+        """Give money back in Stripe's dashboard, in minor units; Stripe refuses more than is left."""
+        form = {"payment_intent": payment_intent_id, "amount": str(amount)}
+        self._post("/v1/refunds", form, may_be_refused=True)
+
+    def accept_dispute(self, dispute_id: str) -> None:
+        """Give a disputed payment up in Stripe's dashboard; Stripe refuses once it is decided."""
+        self._post(f"/v1/disputes/{dispute_id}/close", {}, may_be_refused=True)
 
     def _confirm(self, kind: str, client_secret: str, number: str) -> dict[str, Any]:
         intent_id = client_secret.partition("_secret_")[0]

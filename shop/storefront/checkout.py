@@ -29,9 +29,10 @@ from shop.accounts import addresses as address_book
 from shop.api import client_ip
 from shop.clock import reading
 from shop.exceptions import InvalidInput, ShopError, TooManyRequests
-from shop.storefront import baskets, markets
+from shop.storefront import baskets, markets, saved_addresses
 from shop.storefront.cart import ASKED_AT_CHECKOUT, cart_view, rows_of
 from shop.storefront.forms import CheckoutForm
+from shop.storefront.saved_addresses import Saved
 
 
 @never_cache
@@ -44,6 +45,8 @@ def show(request: HttpRequest) -> HttpResponse:
     countries = markets.countries()
     if request.method != "POST":
         return _page(request, CheckoutForm(countries=countries, initial=_initial(request, cart)), cart)
+    if "saved" in request.POST:
+        return _use_saved(request, cart)
     form = CheckoutForm(request.POST, countries=countries)
     is_valid = form.is_valid()
     try:
@@ -55,6 +58,20 @@ def show(request: HttpRequest) -> HttpResponse:
     except ShopError as error:
         return _refused(request, form, cart, error)
     return _page(request, form, cart)
+
+
+def _use_saved(request: HttpRequest, cart: Cart) -> HttpResponse:
+    """Let the parcel go to an address that the account keeps."""
+    address = saved_addresses.choose(request.POST["saved"], _saved(request, cart))
+    try:
+        carts.set_details(cart, {"shipping_address": address}, at=reading.now())
+    except carts.CartClosed:
+        return _without_cart(request)
+    return redirect("/checkout")
+
+
+def _saved(request: HttpRequest, cart: Cart) -> list[Saved]:
+    return saved_addresses.offers(baskets.user_of(request), markets.countries(), used=cart.shipping_address)
 
 
 def _is_settled(form: CheckoutForm, cart: Cart) -> bool:
@@ -131,6 +148,7 @@ def _page(request: HttpRequest, form: CheckoutForm, cart: Cart) -> HttpResponse:
     form.ask_for_area(area or "region")
     context = {
         "form": form,
+        "saved": _saved(request, cart),
         "hints": {hint.field: hint.detail for hint in _doubts(cart)},
         "this_address": address_hints.fingerprint(cart.shipping_address),
         "shown_address": addresses.lines(cart.shipping_address) if cart.shipping_address else [],

@@ -83,6 +83,21 @@ def enter_price(client, variant, price, at, **more):
     return client.post(reverse("admin:catalog_price_add"), {**facts, **more})
 
 
+def test_a_price_without_a_beginning_begins_now(admin_client):
+    variant = make_variant(prices={"GBP": 1250})
+    facts = {"variant": variant.pk, "currency": "GBP", "kind": "list", "price": "13.50"}
+    before = reading.now()
+
+    answer = admin_client.post(
+        reverse("admin:catalog_price_add"),
+        {**facts, "starts_at_0": "", "starts_at_1": "", "ends_at_0": "", "ends_at_1": ""},
+    )
+
+    assert answer.status_code == 302, answer.context["errors"]
+    new = Price.objects.get(variant=variant, amount=1350)
+    assert before <= new.starts_at <= reading.now()
+
+
 def test_a_price_is_changed_from_a_date_and_the_one_before_it_ends_there(admin_client):
     variant = make_variant(prices={"GBP": 1250})
     start = (reading.now() + timedelta(days=2)).replace(microsecond=0)
@@ -136,6 +151,18 @@ def test_a_lot_is_received_into_quarantine_once_even_if_the_form_is_sent_twice(a
     lot = Lot.objects.get()
     assert (lot.status, lot.physical, lot.on_hand) == ("quarantine", 7, 0)
     assert StockMovement.objects.get().actor == admin_user
+
+
+def test_more_of_a_lot_that_is_on_sale_is_said_to_wait(admin_client):
+    variant = make_variant(stock=0)
+    add = reverse("admin:catalog_lot_add")
+    admin_client.post(add, receive(admin_client, variant, release_now="on"))
+
+    answer = admin_client.post(add, receive(admin_client, variant), follow=True)
+
+    said = [str(message) for message in answer.context["messages"]]
+    assert "L1 is released: 14 units in the building, 7 on sale. Release it to sell the rest." in said
+    assert Lot.objects.count() == 1
 
 
 def test_lots_are_released_and_quarantined_by_actions(admin_client):

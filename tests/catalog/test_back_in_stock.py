@@ -54,6 +54,19 @@ def test_nothing_but_a_question_is_sent_before_a_yes() -> None:
     assert links.confirm_url(request) in question.html
 
 
+@pytest.mark.parametrize("alike", ["ada@buyer-\u0131n.example", "ada@\u017fhop.example"])
+def test_addresses_that_only_look_alike_wait_apart(alike: str) -> None:
+    variant = make_variant(stock=0)
+    plain = alike.replace("\u0131", "i").replace("\u017f", "s")
+    theirs = asked(variant, plain, is_confirmed=False)
+    StockRequest.objects.update(expires_at=AT)
+
+    asked(variant, alike)
+
+    assert StockRequest.objects.filter(pk=theirs.pk).exists(), "their own request is not cleared away"
+    assert StockRequest.objects.filter(email=alike, status="waiting").exists()
+
+
 def test_one_mail_comes_when_stock_returns_and_never_another() -> None:
     variant = make_variant(stock=0)
     request = asked(variant)

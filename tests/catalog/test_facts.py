@@ -5,11 +5,14 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from catalog.cautions import TEXTS
 from catalog.models import Product, ProductImage, Variant
+from shop.accounts import roles
+from shop.accounts.models import User
 from tests.catalog.test_pictures import send, with_picture
 from tests.factories.catalog import make_oil, make_variant
 
@@ -185,5 +188,84 @@ def test_directions_and_cautions_are_typed_as_people_read_them(admin_client: Any
     assert product.directions == {"foot": ["Fill the basin.", "Stir."]}
     assert product.caution_codes == ["SLIP", "EYES"]
     assert not ProductImage.objects.exists()
-    refused = send(admin_client, product, caution_codes=["NOTHING"], label_dose='{"foot_g": 1}')
-    assert set(refused.context["adminform"].form.errors) == {"caution_codes", "label_dose"}
+    refused = send(admin_client, product, caution_codes=["NOTHING"])
+    assert set(refused.context["adminform"].form.errors) == {"caution_codes"}
+
+
+def test_doses_are_typed_in_rows_and_kept_as_they_were(admin_client: Any) -> None:
+    product = make_variant().product
+    before = product.label_dose, product.usage_defaults
+
+    answer = send(admin_client, product)
+
+    assert answer.status_code == 302, answer.context["errors"]
+    product.refresh_from_db()
+    assert (product.label_dose, product.usage_defaults) == before
+
+    rows = {"foot_g_from": "120", "foot_g_to": "200.5", "foot_g_start": "", "max_sessions_per_week": "5"}
+    empty = dict.fromkeys(("bath_g_from", "bath_g_to", "bath_g_start"), "")
+    answer = send(admin_client, product, **rows, **empty)
+
+    assert answer.status_code == 302, answer.context["errors"]
+    product.refresh_from_db()
+    product.full_clean()
+    assert product.label_dose == {"foot_g": [120, 200.5], "max_sessions_per_week": 5}
+    assert product.usage_defaults == {"minutes": [20, 30], "sessions_per_week": 3}
+
+
+def test_every_sample_product_goes_through_its_form_unchanged(admin_client: Any, loaded: None) -> None:
+    for product in Product.objects.exclude(label_dose={}):
+        before = product.label_dose, product.usage_defaults
+        form = product_form_of(admin_client, product)
+        assert form.errors == {}
+        assert (form.instance.label_dose, form.instance.usage_defaults) == before
+
+
+def product_form_of(client: Any, product: Product) -> Any:
+    shown = client.get(reverse("admin:catalog_product_change", args=[product.pk])).context["adminform"].form
+    values = {name: shown[name].value() for name in shown.fields}
+    return type(shown)({name: value for name, value in values.items() if value is not None}, instance=product)
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "said"),
+    [
+        ({"foot_g_to": ""}, "foot_g_to", "Both ends"),
+        ({"foot_g_from": "", "foot_g_to": ""}, "foot_g_from", "Both ends"),
+        ({"foot_g_from": "300"}, "foot_g_to", "Not less"),
+        ({"foot_g_from": "0"}, "foot_g_from", "greater than"),
+        ({"foot_g_from": "-5"}, "foot_g_from", "greater than"),
+        ({"foot_g_from": "lots"}, "foot_g_from", "number"),
+        ({"foot_g_from": "NaN"}, "foot_g_from", "number"),
+        ({"foot_g_to": "1e9"}, "foot_g_to", ""),
+        ({"foot_g_start": "99"}, "foot_g_start", "Between 100 and 250"),
+        ({"minutes_from": "", "minutes_to": "30"}, "minutes_from", "Both ends"),
+        ({"max_sessions_per_week": "22"}, "max_sessions_per_week", "less than"),
+        ({"max_sessions_per_week": "2.5"}, "max_sessions_per_week", "whole number"),
+        ({"sessions_per_week": "8"}, "sessions_per_week", "At most 7"),
+    ],
+)
+def test_a_dose_that_cannot_be_is_refused_beside_its_field(
+    admin_client: Any, typed: dict[str, str], field: str, said: str
+) -> None:
+    product = make_variant().product
+    before = Product.objects.values("label_dose", "usage_defaults").get()
+
+    answer = send(admin_client, product, **typed)
+
+    errors = answer.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert said in errors[field][0]
+    assert Product.objects.values("label_dose", "usage_defaults").get() == before
+
+
+def test_who_may_only_look_reads_the_doses_in_words(client: Any) -> None:
+    product = make_variant().product
+    person = User.objects.create_user("w@shop.example", "x", is_staff=True)
+    person.groups.add(Group.objects.get(name=roles.WAREHOUSE))
+    client.force_login(person)
+
+    page = client.get(reverse("admin:catalog_product_change", args=[product.pk])).content.decode()
+
+    assert "Foot soak, g: 100 to 250, a guide starts at 150" in page
+    assert "bath_g_from" not in page

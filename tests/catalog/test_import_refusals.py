@@ -97,6 +97,44 @@ def test_a_wrong_cell_is_named_with_its_row_and_column(what):
         sheets.approve(job)
 
 
+CLAIM = "Relieves nerve pain."
+
+
+@pytest.mark.parametrize(
+    ("headers", "cells", "column"),
+    [
+        (["summary"], [CLAIM], "summary"),
+        (["description", "position"], [f"For baths.\n\n{CLAIM}", "3"], "description"),
+        (["storage"], [CLAIM], "storage"),
+        (["name"], ["Nerve pain relief flakes"], "name"),
+    ],
+)
+def test_a_claim_does_not_get_onto_the_shelf_by_a_file(variant, headers, cells, column):
+    """As in the product's form: refused with its row and column, and so is the file."""
+    Product.objects.update(is_published=True)
+    before = Product.objects.values().get()
+
+    job = check("products", csv_of(["code", *headers], ["PRD", *cells]))
+
+    assert job.status == "refused"
+    assert {(row, where) for row, where, _ in job.errors} == {(2, column)}
+    assert "“" in job.errors[0][2]
+    assert Product.objects.values().get() == before
+
+
+def test_publishing_by_a_file_what_holds_a_claim_is_refused(variant):
+    Product.objects.update(is_published=False, directions={"foot": [CLAIM]}, summary=CLAIM)
+
+    draft = check("products", csv_of(["code", "summary"], ["PRD", f"{CLAIM} Really."]))
+    job = check("products", csv_of(["code", "published"], ["PRD", "yes"]))
+    elsewhere = check("products", csv_of(["code", "position"], ["PRD", "4"]))
+
+    assert (draft.status, elsewhere.status) == ("ready", "ready"), "a draft may hold anything, as in the form"
+    assert job.status == "refused"
+    assert {where for _, where, _ in job.errors} == {"published"}
+    assert {words.split(":")[0] for _, _, words in job.errors} == {"summary", "directions foot"}
+
+
 @pytest.mark.usefixtures("_nothing_is_written")
 def test_a_duplicate_lot_names_the_row_that_it_stands_in_already():
     job = check("lots", csv_of(HEADERS["lots"], LOT, ["FLK", "L2", 3, "2029-05-31"], LOT))

@@ -116,6 +116,20 @@ def test_a_picture_says_what_it_shows(admin_client: Any) -> None:
     assert not ProductImage.objects.exists()
 
 
+@pytest.mark.parametrize("alt", ["Feet free from pain", "Tired legs in a basin"])
+def test_a_claim_in_what_a_picture_shows_stands_beside_the_field(admin_client: Any, alt: str) -> None:
+    """A claim, and what would be for a reviewer: a picture has none."""
+    product = make_variant().product
+
+    answer = send(admin_client, product, pictures.upload(pictures.picture()), alt=alt)
+
+    images = next(
+        row.formset for row in answer.context["inline_admin_formsets"] if row.opts.model is ProductImage
+    )
+    assert list(images.forms[0].errors) == ["alt"]
+    assert not ProductImage.objects.exists()
+
+
 def test_two_workers_leave_the_files_of_one(db: None) -> None:
     row = with_picture(ProductFactory.create(), is_drawn=False)
     twin = ProductImage.objects.get(pk=row.pk)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from shop.devstack import environment, programs
 from shop.devstack.processes import Service, dying_with_us
 from shop.devstack.project import ROOT
 from shop.devstack.virtualenv import VirtualEnvironment
+from tests.chaos.clerk import Clerk
 
 SHARED_PROXY = ROOT.parent / "shared" / "stripe" / "record_proxy.py"
 HERE = VirtualEnvironment(Path(sys.prefix))
@@ -49,6 +51,8 @@ class Stack:
     services: dict[str, Service] = field(default_factory=dict)
     kills: list[tuple[float, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _clerks: list[Clerk] = field(default_factory=list)
+    _idle: deque[Clerk] = field(default_factory=deque)
 
     @property
     def base_url(self) -> str:
@@ -71,13 +75,19 @@ class Stack:
         redis.Redis.from_url(self.redis_url).delete("celery")
         self._start("devstripe", self._devstripe(ports))
         self._start("proxy", self._proxy(ports))
-        self.manage("prepare_stack")
+        self.do("manage", "prepare_stack")
         for name in programs.NAMES:
             self._start(name, programs.command(name, HERE, self.env, folder=self.folder))
         self.wait_for_web()
 
     def stop(self) -> None:
         """Stop every process, the servers last."""
+        for clerk in self._clerks:
+            clerk.close()
+        # All are asked before the first is waited for.
+        for service in self.services.values():
+            if service.process is not None and service.is_running:
+                service.process.send_signal(service.stop_signal)
         for service in reversed(self.services.values()):
             service.stop()
 
@@ -120,6 +130,24 @@ class Stack:
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a management command, as staff would."""
         return self._run(programs.manage(HERE, *arguments), check=check)
+
+    def do(self, *words: str, may_fail: bool = False) -> tuple[int, str]:
+        """Have a clerk who is free do something; return its exit code and what it printed: see `clerk`.
+
+        :raises RuntimeError: if it failed, and may not.
+        """
+        try:
+            clerk = self._idle.popleft()
+        except IndexError:
+            clerk = Clerk(self.env, self.folder / "clerks.log")
+            self._clerks.append(clerk)
+        try:
+            code, said = clerk.do(words)
+        finally:
+            self._idle.append(clerk)
+        if code and not may_fail:
+            raise RuntimeError(f"{' '.join(words)} failed:\n{said[-2000:]}")
+        return code, said
 
     def python(self, *arguments: str) -> dict[str, Any]:
         """Run the project's Python in the shop's environment and return the JSON that it prints last."""
@@ -230,13 +258,15 @@ class Stack:
 
 
 @contextlib.contextmanager
-def database_of_its_own(server_url: str) -> Iterator[str]:
-    """Give the URL of an empty database on the same server, dropped afterwards."""
+def database_of_its_own(server_url: str, like: str = "") -> Iterator[str]:
+    """Give the URL of a new database on the same server, dropped afterwards: empty, or a copy of another one
+    that nobody is connected to.
+    """
     name = f"chaos_{os.getpid()}_{int(time.time())}"
     parts = urlsplit(server_url)
     maintenance = urlunsplit(parts._replace(path="/postgres"))
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like or "template1"}"')
     try:
         yield urlunsplit(parts._replace(path=f"/{name}"))
     finally:
@@ -246,12 +276,22 @@ def database_of_its_own(server_url: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *, seed: int, shared_proxy: bool = False, more_env: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    seed: int,
+    shared_proxy: bool = False,
+    more_env: Mapping[str, str] | None = None,
+    like: str = "",
+    redis_url: str = "",
 ) -> Iterator[Stack]:
-    """Start a stack on the servers that the environment names, and take it all away afterwards."""
+    """Start a stack on the servers that the environment names, and take it all away afterwards.
+
+    `like` names a database that is migrated already, to begin with a copy of it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with database_of_its_own(os.environ["DATABASE_URL"]) as database_url:
-        stack = Stack(folder, database_url, os.environ["REDIS_URL"], seed, shared_proxy, more_env or {})
+    redis_url = redis_url or os.environ["REDIS_URL"]
+    with database_of_its_own(os.environ["DATABASE_URL"], like) as database_url:
+        stack = Stack(folder, database_url, redis_url, seed, shared_proxy, more_env or {})
         try:
             stack.start()
             yield stack

@@ -1,6 +1,5 @@
 """A small drill of refills in every test run; `make chaos-refills` is the large one."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +16,14 @@ SEED, REFILLS, OTHERS, KILLS = 7, 10, 1, 6
 
 
 @pytest.fixture(scope="module")
-def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Campaign, list[str]]]:
+def drill(
+    tmp_path_factory: pytest.TempPathFactory, lent: dict[str, str]
+) -> Iterator[tuple[Campaign, list[str]]]:
     """A drill that has taken place, its stack still running."""
-    if "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ:
-        pytest.skip("the drill needs the servers that DATABASE_URL and REDIS_URL name")
     folder: Path = tmp_path_factory.mktemp("refills")
     with Sink() as sink:
         more_env = {"EMAIL_URL": f"smtp://127.0.0.1:{sink.port}"}
-        with running(folder, seed=SEED, more_env=more_env) as stack:
+        with running(folder, seed=SEED, more_env=more_env, **lent) as stack:
             campaign = Campaign(stack, sink, SEED, REFILLS, OTHERS, kills=KILLS, waves=1, gently=True)
             yield campaign, campaign.run(within_s=None)
 

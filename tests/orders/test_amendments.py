@@ -53,7 +53,7 @@ def test_an_order_goes_elsewhere_in_its_zone_and_the_timeline_says_who_did_it(
         ({"postal_code": "10115"}, InvalidInput),
         ({"line1": ""}, InvalidInput),
     ],
-    ids=["another zone", "another country", "not shipped there", "no postcode of GB", "no street"],
+    ids=["another zone", "another country", "not shipped there", "no British postcode", "no street"],
 )
 def test_an_address_with_another_price_is_refused(
     change: Any, error: Any, regions: None, clerk: User
@@ -164,7 +164,7 @@ def test_the_address_page_says_what_is_wrong_beside_its_field(regions: None, cle
     wrong = desk.post(button, {**HOME, "postal_code": "10115"}).content.decode()
     control = desk.post(button, {**HOME, "line1": "a\x0bb"}).content.decode()
 
-    assert "This is not a postcode of GB, such as SW1A 1AA." in wrong
+    assert "This is not a British postcode, such as SW1A 1AA." in wrong
     assert "without control characters" in control
     order.refresh_from_db()
     assert order.shipping_address == HOME

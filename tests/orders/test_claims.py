@@ -10,6 +10,7 @@ from orders.models import Customer, Order, OrderEvent, Subscription
 from shop.accounts import registration
 from shop.accounts.models import User
 from shop.clock import reading
+from shop.mail import recipients
 from tests.factories.catalog import make_variant
 from tests.strangers import App, link_of_latest_mail
 from tests.till import Till
@@ -75,7 +76,7 @@ def test_an_address_that_only_looks_alike_brings_nothing(till: Till, alike: str)
     assert claimed == claims.Claimed(orders=0, customers=0)
     assert Order.objects.get().user is None
     assert Customer.objects.get().user is None
-    assert not Order.objects.filter(registration.written_as(alike)).exists()
+    assert not Order.objects.filter(recipients.written_as(alike)).exists()
 
 
 def test_what_is_ordered_as_a_guest_later_joins_at_the_next_sign_in_once(till: Till) -> None:

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from catalog.models import Category
 from orders import checkout, discounts, lifecycle, reconciler, redemptions
+from orders.discounts import rules
+from orders.discounts.rules import Buyer
 from orders.models import DiscountCode, Order, OrderDiscount, TaxRate
 from shop.mail.models import OutboxMessage
 from tests.factories.catalog import PriceFactory, make_oil, make_variant
@@ -366,6 +368,20 @@ def test_a_first_order_is_one_that_nobody_of_that_address_has_paid_before(till: 
     assert shown["problems"] == [], "a cart tells nobody whether an address has ordered before"
     assert (refused.status_code, accepted.status_code) == (400, 201)
     assert "first order" in refused.json()["errors"]["discount_codes"][0]
+
+
+@pytest.mark.parametrize("tag", ["", "+shop"])
+@pytest.mark.parametrize("alike", ["ada@buyer-\u0131n.example", "ada@\u017fhop.example"])
+def test_whoever_only_looks_alike_has_not_ordered_before(till: Till, alike: str, tag: str) -> None:
+    make_variant(sku="FLK", prices={"GBP": 1000})
+    make_discount(code="WELCOME", first_order_only=True)
+    plain = alike.replace("\u0131", "i").replace("\u017f", "s")
+    make_paid_order(email=plain.replace("@", f"{tag}@"))
+
+    stranger = rules._has_ordered(Buyer(email=alike))
+    themselves = rules._has_ordered(Buyer(email=plain.upper()))
+
+    assert (stranger, themselves) == (False, True)
 
 
 def test_an_automatic_discount_for_first_orders_is_for_those_signed_in(till: Till) -> None:

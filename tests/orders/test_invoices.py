@@ -7,18 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from orders import invoices, reconciler, refunds
+from orders import invoices, links, reconciler, refunds
 from orders.invoices import issuing
 from orders.models import Invoice, InvoiceSeries, Order, OrderLine, SellerIdentity, StripeRefund
 from shop.mail.models import OutboxMessage
 from tests.factories.catalog import AT, make_bundle, make_variant
 from tests.factories.orders import make_paid_order, make_refund
 from tests.stripe_side import StripeSide
-from tests.till import Till
+from tests.till import Till, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,6 +154,104 @@ def test_a_refund_that_stripe_has_not_made_is_not_credited(till: Till) -> None:
 
     assert not Invoice.objects.filter(kind="credit_note").exists()
     assert not InvoiceSeries.objects.filter(kind="credit_note").exists()
+
+
+CARD_WHOSE_REFUNDS_FAIL = "4000000000005126"
+
+
+def failed_after_all(till: Till, refund: StripeRefund) -> None:
+    """Wait until Stripe takes a refund back that had gone through, and let its event come."""
+    path = f"/v1/refunds/{refund.stripe_refund_id}"
+    assert any(till.stripe._get(path)["status"] == "failed" for _ in range(5000))
+    till.settle()
+
+
+def test_a_refund_that_fails_after_its_credit_note_is_cancelled_by_a_document(till: Till) -> None:
+    make_variant(sku="FLK", prices={"GBP": 1195})
+    order = till.bought(("FLK", 2), number=CARD_WHOSE_REFUNDS_FAIL)
+    line = OrderLine.objects.get(order=order)
+    refund = refund_of(order, lines={line.pk: 1}, with_shipping=True)
+    note = Invoice.objects.get(refund=refund)
+    before = Invoice.objects.filter(pk=note.pk).values().get()
+
+    failed_after_all(till, refund)
+    till.stripe.deliver(till.client, again=True)
+    work_off()
+
+    undone = Invoice.objects.get(kind="cancellation")
+    assert (undone.code, undone.cancels) == (f"TEST-GB-CX-{AT.year}-000001", note)
+    assert (undone.gross, undone.tax, undone.taxes, undone.lines) == (1790, 298, note.taxes, note.lines)
+    assert Invoice.objects.filter(pk=note.pk).values().get() == before, "what was issued stays"
+    order.refresh_from_db()
+    order.payment.refresh_from_db()
+    assert (order.payment_status, order.payment.amount_refunded) == ("paid", 0)
+    assert order.events.filter(kind="credit_cancelled").count() == 1
+    told = OutboxMessage.objects.filter(kind="staff_review").latest("pk")
+    assert f"{undone.code} cancels its credit note" in told.text
+    page = till.client.get(links.order_url(order).removeprefix(settings.BASE_URL)).content.decode()
+    assert f"Cancellation of credit note {undone.code}" in page
+    documents = till.send(
+        "GET", f"orders/{order.reference}", Authorization=f"OrderToken {links.order_token(order)}"
+    ).json()["documents"]
+    assert [one["kind"] for one in documents] == ["invoice", "credit_note", "cancellation"]
+
+
+def test_what_is_paid_back_again_is_credited_anew_and_whole(till: Till) -> None:
+    """Else the tax of the cancelled note would be missing in the next ones."""
+    make_variant(sku="FLK", prices={"GBP": 1195})
+    order = till.bought(("FLK", 2), number=CARD_WHOSE_REFUNDS_FAIL)
+    first = refund_of(order)
+    failed_after_all(till, first)
+
+    second = refund_of(order)
+
+    invoice, note = order.invoices.get(kind="invoice"), Invoice.objects.get(refund=second)
+    assert (note.code, note.gross, note.tax) == (f"TEST-GB-CN-{AT.year}-000002", order.total, invoice.tax)
+    assert note.taxes == invoice.taxes
+
+
+def test_the_command_cancels_what_an_earlier_failure_left_standing(regions: None) -> None:
+    order = make_paid_order()
+    refund = make_refund(order, amount=500)
+    call_command("issue_invoices")
+    StripeRefund.objects.filter(pk=refund.pk).update(status="failed")
+
+    call_command("issue_invoices")
+    call_command("issue_invoices")
+
+    assert list(order.invoices.order_by("pk").values_list("kind", "gross")) == [
+        ("invoice", 2895),
+        ("credit_note", 500),
+        ("cancellation", 500),
+    ]
+
+
+def test_a_refund_that_failed_before_it_was_credited_leaves_no_document(regions: None) -> None:
+    order = make_paid_order()
+    issue(order)
+    refund = make_refund(order, status="failed")
+
+    with transaction.atomic():
+        assert invoices.cancel_credit_note(refund, at=AT) is None
+
+    assert order.invoices.count() == 1
+
+
+def test_the_database_lets_a_credit_note_be_cancelled_once(regions: None) -> None:
+    refund = make_refund(make_paid_order())
+    issue(refund.payment.order)
+    credit(refund)
+    with transaction.atomic():
+        undone = invoices.cancel_credit_note(refund, at=AT)
+        assert undone is not None
+        assert invoices.cancel_credit_note(refund, at=AT) == undone
+    fields = {field.attname: getattr(undone, field.attname) for field in Invoice._meta.concrete_fields}
+    del fields["id"]
+
+    with pytest.raises(IntegrityError, match="cancels_id"):
+        Invoice.objects.create(**{**fields, "code": "X-1", "number": 99})
+    with pytest.raises(IntegrityError, match="orders_invoice_is_about"):
+        Invoice.objects.create(**{**fields, "code": "X-1", "number": 99, "cancels_id": None})
 
 
 def test_a_refund_made_in_stripes_dashboard_is_credited_once(till: Till, stripe_side: StripeSide) -> None:

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from orders import invoices, links, paper
 from orders.models import Invoice, Order
-from orders.paper import typesetting
+from orders.paper import packing_slip, typesetting
 from shop.accounts.models import User
 from tests.factories.catalog import AT, make_bundle, make_oil, make_variant, put_in_stock
 from tests.factories.orders import HOME, make_paid_order, make_refund
@@ -136,6 +136,26 @@ def test_a_credit_note_names_its_invoice(regions: None, sheets: list[Any]) -> No
     assert sheets[0]["total"] == ["Paid back", "£5.00"]
 
 
+def test_a_cancellation_names_the_credit_note_that_no_longer_holds(regions: None, sheets: list[Any]) -> None:
+    order = make_paid_order()
+    invoice = issued(order)
+    refund = make_refund(order, amount=500)
+    with transaction.atomic():
+        note = invoices.issue_credit_note(refund, at=AT)
+        undone = invoices.cancel_credit_note(refund, at=AT)
+    assert note is not None
+    assert undone is not None
+
+    paper.invoice_pdf(undone)
+
+    sheet = json.loads(json.dumps(sheets[0]).replace("\\u200b", ""))
+    assert sheet["title"] == f"Cancellation of credit note {undone.code}"
+    assert ["For invoice", f"{invoice.code} of 23 November 2026"] in sheet["facts"]
+    assert ["Cancels credit note", f"{note.code} of 23 November 2026"] in sheet["facts"]
+    assert sheet["total"] == ["Not paid back", "£5.00"]
+    assert f"credit note {note.code} no longer holds" in sheet["remarks"][0]
+
+
 def test_a_packing_slip_tells_what_is_inside_and_how_to_use_it(sheets: list[Any]) -> None:
     flakes, oil = make_variant(sku="FLK"), make_oil(sku="OIL")
     flakes.product.directions = {"foot": ["Stir the flakes in."], "bath": ["Fill the tub."]}
@@ -163,6 +183,40 @@ def test_a_packing_slip_tells_what_is_inside_and_how_to_use_it(sheets: list[Any]
     )
     assert any("do not soak your feet" in caution for caution in sheet["cautions"])
     assert "£" not in json.dumps(sheet, ensure_ascii=False), "a slip may be a present's"
+
+
+def test_the_slips_of_many_parcels_are_one_file(
+    admin_client: Client, sheets: list[Any], django_assert_max_num_queries: Any
+) -> None:
+    parcels = [pack(make_allocated_order()) for _ in range(3)]
+    address = reverse("admin:orders_shipment_changelist")
+    chosen = {"action": "print_slips", "_selected_action": [parcel.pk for parcel in reversed(parcels)]}
+
+    with django_assert_max_num_queries(14):
+        answer = admin_client.post(address, chosen)
+
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/pdf")
+    assert answer["Content-Disposition"] == 'inline; filename="packing-slips-3.pdf"'
+    assert b"/Type/Pages/Count 3/" in answer.content
+    slips = json.loads(json.dumps(sheets[0]).replace("\\u200b", ""))["slips"]
+    assert [slip["facts"][0][1] for slip in slips] == [parcel.reference for parcel in parcels]
+    alone = sheets.copy()
+    paper.parcel_slip_pdf(parcels[0])
+    assert alone[0]["slips"][0]["rows"] == sheets[1]["rows"]
+
+
+def test_more_slips_than_a_printer_is_given_at_once_are_refused_in_words(
+    admin_client: Client, sheets: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing_slip, "SLIPS_AT_ONCE", 1)
+    monkeypatch.setattr(paper, "SLIPS_AT_ONCE", 1)
+    parcels = [pack(make_allocated_order()) for _ in range(2)]
+    chosen = {"action": "print_slips", "_selected_action": [parcel.pk for parcel in parcels]}
+
+    answer = admin_client.post(reverse("admin:orders_shipment_changelist"), chosen, follow=True)
+
+    assert "At most 1 slips at a time." in answer.content.decode()
+    assert sheets == []
 
 
 def test_the_holder_gets_the_invoice_and_nobody_else(regions: None) -> None:

@@ -140,6 +140,20 @@ def test_the_number_alone_is_no_proof() -> None:
     assert (Withdrawal.objects.get().status, order.review_reason) == ("received", "")
 
 
+@pytest.mark.parametrize("alike", ["ada@buyer-\u0131n.example", "ada@\u017fhop.example"])
+def test_a_stranger_whose_address_looks_alike_withdraws_nothing(alike: str) -> None:
+    order = make_allocated_order()
+    Order.objects.update(email=alike.replace("\u0131", "i").replace("\u017f", "s"))
+    row = received(order, email=alike)
+
+    withdrawals.match_waiting(at=AT)
+
+    row.refresh_from_db()
+    order.refresh_from_db()
+    assert row.order is None
+    assert order.review_reason == ""
+
+
 def test_a_matched_statement_holds_the_parcel_and_ends_the_refills(settings: Any) -> None:
     settings.STAFF_ALERT_EMAILS = ["staff@shop.example"]
     order = make_allocated_order()

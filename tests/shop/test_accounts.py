@@ -301,3 +301,16 @@ def without_token(answer: Any) -> dict[str, Any]:
     found = answer.json()
     found["meta"].pop("session_token", None)
     return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("alike", ["ada@buyer-\u0131n.example", "ada@\u017fhop.example"])
+def test_an_account_is_found_by_its_own_address_and_not_by_one_that_looks_alike(alike: str) -> None:
+    plain = alike.replace("\u0131", "i").replace("\u017f", "s")
+    ada = User.objects.create_user(plain, "secret-words-9")
+    with pytest.raises(User.DoesNotExist):
+        User.objects.get_by_natural_key(alike)
+    eve = User.objects.create_user(alike, "secret-words-9")
+
+    assert User.objects.get_by_natural_key(plain.upper()) == ada
+    assert User.objects.get_by_natural_key(alike) == eve

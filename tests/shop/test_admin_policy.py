@@ -166,6 +166,7 @@ BUTTONS: Mapping[str, Mapping[str, AbstractSet[str]]] = {
             ("dispatch", "correct_label", "deliver", "lose", "bring_back", "unpack", "send_again"), {_W, _M}
         ),
         "slip": {_W, _S, _M},
+        "print_slips": {_W, _S, _M},
     },
     "orders.Return": {
         **_each(("inspect", "cancel_return", "close_unpaid"), {_W, _S, _M}),

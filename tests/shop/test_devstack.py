@@ -16,6 +16,7 @@ from shop.devstack import (
     preparation,
     privileges,
     project,
+    servers,
     supervisor,
     virtualenv,
 )
@@ -326,3 +327,54 @@ def test_an_orphaned_cluster_is_stopped_and_served_again(tmp_path, open_folder, 
         heir.stop()
     assert heir.process.returncode == 0
     assert postgres.processes_in(clusters[1].data) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "said"),
+    [
+        ("DATABASE_URL", "postgres://shop:hush@127.0.0.1:{port}/shop", "PostgreSQL does not answer at"),
+        ("REDIS_URL", "redis://:hush@127.0.0.1:{port}/0", "Redis does not answer at"),
+        ("DATABASE_URL", "postgres://127.0.0.1:many/shop", "DATABASE_URL is not an address"),
+    ],
+)
+def test_a_server_of_the_callers_own_that_does_not_answer_is_named_without_its_password(name, url, said):
+    caller = {name: url.format(port=environment.free_port())}
+
+    with pytest.raises(StackError, match=said) as refusal:
+        servers.require_callers_servers(caller)
+
+    assert name in str(refusal.value)
+    assert "hush" not in str(refusal.value)
+
+
+def test_a_server_that_answers_or_is_reached_another_way_is_left_to_django():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for url in (
+            f"postgres://shop@127.0.0.1:{port}/shop", "postgres://%2Fvar%2Frun/shop", "postgres:///shop",
+            "postgres://shop@one:5432,two:5432/shop",
+        ):  # fmt: skip
+            servers.require_callers_servers({"DATABASE_URL": url})
+
+
+def test_the_terminal_tells_what_was_raised_and_not_what_a_constraint_decided(tmp_path, capsys):
+    log = tmp_path / "web.log"
+    watch = supervisor.Watch(Service("web", [], {}, log))
+    log.write_text(
+        "[INFO] fine\nTraceback (most recent call last):\n  File 1\n    ERROR = 1\n"
+        "ValueError: what it was\n\n[INFO] fine\n"
+        'ERROR:  duplicate key value violates unique constraint "api_idempotency_key_unique"\n'
+        "FATAL: out of memory\n"
+    )
+
+    watch._show_errors()
+
+    assert capsys.readouterr().out == "[web] ValueError: what it was\n[web] FATAL: out of memory\n"
+
+
+def test_make_help_shows_each_explanation_whole():
+    said = subprocess.run(
+        ["make", "help"], cwd=project.ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert "(SEED=1 RUNS=500 PROXY=own|shared)" in said

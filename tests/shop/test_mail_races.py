@@ -98,11 +98,11 @@ def test_a_slow_mail_server_makes_no_second_mail_while_its_worker_is_seen_at_wor
     sending, go_on = threading.Event(), threading.Event()
     real = delivery._send
 
-    def slowly(message: OutboxMessage) -> None:
+    def slowly(message: OutboxMessage, postman: Any) -> None:
         if not sending.is_set():
             sending.set()
             assert go_on.wait(30)
-        real(message)
+        real(message, postman)
 
     monkeypatch.setattr(delivery, "_send", slowly)
     if not is_seen:

@@ -123,6 +123,20 @@ def test_an_address_is_put_down_once_and_again_after_it_was_lifted() -> None:
     assert SuppressedAddress.objects.count() == 2
 
 
+@pytest.mark.parametrize("alike", ["ada@buyer-\u0131n.example", "ada@\u017fhop.example"])
+def test_addresses_that_only_look_alike_are_put_down_apart(admin_client: Client, alike: str) -> None:
+    plain = alike.replace("\u0131", "i").replace("\u017f", "s")
+    suppression.suppress(plain, cause="bounced", reason="550", at=AT)
+    assert not suppression.is_suppressed(alike, kind="refill_paid")
+
+    typed = {"email": alike, "cause": "complained", "reason": "Wrote to us."}
+    answer = admin_client.post(reverse("admin:mail_suppressedaddress_add"), typed)
+
+    assert answer.status_code == 302
+    assert suppression.of(alike).pk != suppression.of(plain.upper()).pk
+    assert suppression.is_suppressed(plain.upper(), kind="refill_paid")
+
+
 def test_staff_put_an_address_down_and_lift_it_with_their_name(
     admin_client: Client, admin_user: User
 ) -> None:

@@ -102,3 +102,15 @@ def test_no_word_to_programmers_leaks_into_the_document(document: dict[str, Any]
     descriptions = [row.get("description", "") for row in document["components"]["schemas"].values()]
 
     assert not [words for words in descriptions if "client-sent" in words or "verb" in words]
+
+
+def test_no_answer_names_a_code_twice(document: dict[str, Any]) -> None:
+    answers = [
+        (row["operationId"], status, re.findall(r"`(\w+)`[,.]", said["description"].partition("`code`:")[2]))
+        for path in document["paths"].values()
+        for row in path.values()
+        for status, said in row["responses"].items()
+    ]
+
+    assert [answer for answer in answers if len(answer[2]) != len(set(answer[2]))] == []
+    assert ("cart_update", "429", ["rate_limited"]) in answers

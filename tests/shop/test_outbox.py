@@ -144,7 +144,7 @@ def test_a_slow_mail_server_does_not_make_a_sweep_send_twice(monkeypatch: pytest
     clock = [AT]
     sent: list[int] = []
 
-    def slow(message: OutboxMessage) -> None:
+    def slow(message: OutboxMessage, postman: Any) -> None:
         sent.append(message.pk)
         clock[0] += timedelta(seconds=15)
         if len(sent) == 3:

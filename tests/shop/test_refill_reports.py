@@ -11,12 +11,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from catalog.models import Variant
+from catalog.models import StockLevel, Variant
 from orders.models import BillingCycle, Refill, RefillExtra, Subscription
 from orders.subscriptions import schedule
 from shop.accounts.models import User
-from shop.backoffice import dashboard
-from shop.backoffice.refills import charts, demand, figures
+from shop.admin import when
+from shop.backoffice import dashboard, tasks
+from shop.backoffice.models import KeptCount
+from shop.backoffice.refills import charts, counting, demand, figures
 from shop.clock import reading
 from tests.factories.catalog import AT, make_variant
 from tests.factories.orders import make_customer, make_paid_order, make_subscription
@@ -201,6 +203,7 @@ def test_without_refills_the_pages_say_so(manager: Client, page: str) -> None:
     shown = manager.get(f"/admin/refills/{page}/").content.decode()
 
     assert "No refills yet." in shown or "No refill is due" in shown
+    assert "Test orders are left out." in shown
 
 
 def test_test_orders_are_left_out_and_can_be_looked_at_alone(manager: Client) -> None:
@@ -226,6 +229,74 @@ def test_both_reports_come_as_csv_that_no_program_runs(manager: Client) -> None:
     assert len(months) == 13
 
 
+def test_a_big_shop_shows_what_was_counted_last_and_says_when(
+    manager: Client, doors_clock: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "WORTH_KEEPING", 2)
+    variant = make_variant(stock=5, sku="BIG-1")
+    begin(variant, quantity=2, interval_unit="month", interval_count=1, unit_price=1000, created_at=AT)
+    begin(variant, status="cancelled", cancelled_at=AT, created_at=AT, status_reason="Too much.")
+    live = figures.count(at=AT, is_test=False), demand.needs(today=TODAY, is_test=False)
+
+    assert counting.keep(at=AT) is True
+    begin(variant, quantity=3)
+
+    refills, needs = counting.refills(at=AT, is_test=False), counting.needs(at=AT, is_test=False)
+    assert (refills.found, needs.found) == live
+    assert (refills.at, needs.at) == (AT, AT)
+    for page in ("figures", "demand"):
+        assert f"Counted on {when(AT)}" in manager.get(f"/admin/refills/{page}/").content.decode()
+    # The shelves are those of this moment.
+    StockLevel.objects.update(on_hand=1)
+    assert counting.needs(at=AT, is_test=False).found[0].available == 1
+
+
+@pytest.mark.parametrize("later", [timedelta(hours=2), timedelta(hours=-1), timedelta(hours=14)])
+def test_what_was_counted_too_long_ago_or_on_another_day_is_counted_anew(
+    later: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "WORTH_KEEPING", 1)
+    begin()
+    counting.keep(at=AT)
+    begin()
+
+    found = counting.refills(at=AT + later, is_test=False)
+
+    assert found.at is None
+    assert found.found.values[0].count == 2
+
+
+def test_midnight_in_the_shop_ends_what_was_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "WORTH_KEEPING", 1)
+    begin()
+    late = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+    counting.keep(at=late)
+
+    assert counting.needs(at=late + timedelta(minutes=29), is_test=False).at == late
+    assert counting.needs(at=late + timedelta(minutes=31), is_test=False).at is None
+
+
+def test_a_small_shop_keeps_nothing_and_shows_what_is_true_now(manager: Client) -> None:
+    begin()
+    KeptCount.objects.create(report="refills", found={}, counted_at=AT)
+
+    tasks.count_refills()
+
+    assert not KeptCount.objects.exists()
+    assert counting.refills(at=AT, is_test=False).at is None
+    assert "Counted on" not in manager.get("/admin/refills/figures/").content.decode()
+
+
+def test_tests_are_never_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "WORTH_KEEPING", 1)
+    begin()
+    begin(is_test=True)
+    counting.keep(at=AT)
+
+    assert counting.refills(at=AT, is_test=True).at is None
+    assert counting.refills(at=AT, is_test=True).found.values[0].count == 1
+
+
 def test_tomorrows_refills_are_counted_and_listed(manager: Client) -> None:
     begin()
     begin()
@@ -246,3 +317,10 @@ def test_tomorrows_refills_are_counted_and_listed(manager: Client) -> None:
 def rows_of(answer: Any) -> list[list[str]]:
     text = b"".join(answer.streaming_content).decode()
     return list(csv.reader(io.StringIO(text)))
+
+
+def test_the_list_of_bulk_changes_says_where_one_begins(manager):
+    page = manager.get("/admin/orders/bulkchange/").content.decode()
+
+    assert "A bulk change begins among the" in page
+    assert 'href="/admin/orders/subscription/"' in page

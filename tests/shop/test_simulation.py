@@ -97,6 +97,8 @@ def test_each_invariant_notices_what_breaks_it(movable: None) -> None:
     [charge] = [row for row in ledger["charges"] if row["metadata"].get("order_id") == refill.order.reference]
     twice = broken(with_charge(ledger, **{**charge, "id": "ch_again"}), at=at)
     nobodys = broken(with_charge(ledger, **{**charge, "id": "ch_nobodys", "metadata": {}}), at=at)
+    of_a_coming_refill = broken_by(put_aside("planned"), ledger, at=at)
+    of_one_that_is_over = broken_by(put_aside("skipped"), ledger, at=at)
 
     assert SPOILED.keys() == invariants.INVARIANTS.keys(), "each invariant once"
     assert {name: name in found for name, found in noticed.items()} == dict.fromkeys(SPOILED, True)
@@ -105,7 +107,18 @@ def test_each_invariant_notices_what_breaks_it(movable: None) -> None:
         "one charge a paid refill, and none else: ch_nobodys paid for nothing, which is not paid here"
         in nobodys
     )
+    assert "no mail is left" in of_a_coming_refill, "whoever is charged was to be told"
+    assert "no mail is left" not in of_one_that_is_over, "a notice of nothing is rightly put aside"
     assert broken(ledger, at=at) == [], "everything was rolled back"
+
+
+def put_aside(refill_status: str) -> str:
+    """Return SQL that puts the notice of a coming refill aside unsent, the refill in this state."""
+    return f"""WITH one AS (UPDATE orders_refill SET status = '{refill_status}' WHERE id =
+                   (SELECT min(id) FROM orders_refill WHERE status = 'planned' AND notice_id IS NOT NULL)
+               RETURNING notice_id)
+        UPDATE mail_outbox SET status = 'suppressed', sent_at = NULL, last_error = 'no longer true'
+        WHERE id IN (SELECT notice_id FROM one)"""
 
 
 def broken(ledger: dict[str, Any], *, at: datetime) -> list[str]:

@@ -88,7 +88,7 @@ def test_an_order_is_placed_and_leads_to_its_payment(client: Client) -> None:
     [
         ("email", "nobody", "Enter a valid email address."),
         ("name", "", "This field is required."),
-        ("postal_code", "ABC", "This is not a postcode of GB"),
+        ("postal_code", "ABC", "This is not a British postcode"),
         ("postal_code", "", "This field is required."),
         ("country", "ZZ", "Select a valid choice"),
         ("line1", "a\x07b", "One line, without control characters."),

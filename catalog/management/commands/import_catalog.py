@@ -14,6 +14,7 @@ from catalog.models import ImportJob
 from shop.accounts.models import User
 from shop.clock import reading
 from shop.exceptions import ShopError
+from shop.mail import recipients
 
 TELL_EVERY_S = 1.0
 
@@ -87,7 +88,7 @@ class Command(BaseCommand):
 def _actor(email: str) -> User | None:
     if not email:
         return None
-    found = User.objects.filter(email__iexact=email, is_staff=True).first()
+    found = User.objects.filter(recipients.written_as(email), is_staff=True).first()
     if found is None:
         raise CommandError(f"There is no staff account {email}.")
     return found

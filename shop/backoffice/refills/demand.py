@@ -9,6 +9,9 @@ from django.db import connection
 from catalog import inventory
 from catalog.models import Variant
 
+# Units by day, by the key of their variant.
+Days = dict[int, dict[date, int]]
+
 WEEKS = 8
 DAYS = 7 * WEEKS
 
@@ -92,20 +95,43 @@ class Need:
         return tuple(found)
 
 
+def count(*, today: date, is_test: bool) -> Days:
+    """Count what refills will take of each variant (by its key) on each day of the next eight weeks."""
+    by_variant: Days = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(_DEMAND, {"today": today, "end": today + timedelta(days=DAYS), "is_test": is_test})
+        for variant_id, day, units in cursor.fetchall():
+            by_variant[variant_id][day] = int(units)
+    return by_variant
+
+
+def as_json(days: Days) -> dict[str, dict[str, int]]:
+    """Return what was counted as it is kept."""
+    return {str(pk): {day.isoformat(): units for day, units in found.items()} for pk, found in days.items()}
+
+
+def from_json(kept: dict[str, dict[str, int]]) -> Days:
+    """Return what was kept."""
+    return {
+        int(pk): {date.fromisoformat(day): units for day, units in found.items()}
+        for pk, found in kept.items()
+    }
+
+
 def needs(*, today: date, is_test: bool) -> list[Need]:
     """Return the needs of the next eight weeks, what runs out first at the top. Three queries.
 
     Running subscriptions by their own dates, and those that rest until a day from that day on, with what
     waits to come along once. What rests without an end is not in it, nor are other sales.
     """
-    by_variant: dict[int, dict[date, int]] = defaultdict(dict)
-    with connection.cursor() as cursor:
-        cursor.execute(_DEMAND, {"today": today, "end": today + timedelta(days=DAYS), "is_test": is_test})
-        for variant_id, day, units in cursor.fetchall():
-            by_variant[variant_id][day] = int(units)
-    variants = list(Variant.objects.filter(pk__in=by_variant).select_related("product"))
+    return needs_of(count(today=today, is_test=is_test), today=today)
+
+
+def needs_of(days: Days, *, today: date) -> list[Need]:
+    """Return what was counted beside what is on the shelves now. Two queries."""
+    variants = list(Variant.objects.filter(pk__in=days).select_related("product"))
     available = inventory.available_for(variants)
-    found = [_need(row, available[row.pk], by_variant[row.pk], today) for row in variants]
+    found = [_need(row, available[row.pk], days[row.pk], today) for row in variants]
     return sorted(found, key=_urgency)
 
 

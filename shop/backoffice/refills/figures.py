@@ -1,7 +1,7 @@
 """What refills are worth, and who comes and goes. Counted by PostgreSQL, in one pass a figure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -16,14 +16,20 @@ MONTHS_SHOWN = 12
 REASONS_SHOWN = 12
 FORMULA = f"pieces × price of a piece × {MONTH_DAYS} ÷ days between two refills (a month has {MONTH_DAYS})"
 
+# Added up by interval in whole numbers first: a fraction for each interval instead of one for each row.
 _VALUE = """
-    SELECT currency, status, count(*), sum(
-        quantity::numeric * unit_price * %(month)s / (
+    WITH intervals AS (
+        SELECT currency, status, interval_unit, interval_count, count(*) AS times,
+               sum(quantity * unit_price) AS amount
+        FROM orders_subscription WHERE is_test = %(is_test)s AND status <> 'cancelled'
+        GROUP BY currency, status, interval_unit, interval_count
+    )
+    SELECT currency, status, sum(times)::bigint, sum(
+        amount * %(month)s / (
             interval_count * CASE interval_unit WHEN 'month' THEN %(month)s WHEN 'week' THEN 7 ELSE 1 END
         )
     )
-    FROM orders_subscription WHERE is_test = %(is_test)s AND status <> 'cancelled'
-    GROUP BY currency, status ORDER BY currency, status
+    FROM intervals GROUP BY currency, status ORDER BY currency, status
 """
 # Everything before the first month that is shown counts as one month: who was there already.
 _MONTHS = """
@@ -74,6 +80,35 @@ class Month:
             return None
         share = Decimal(100 * self.cancelled) / self.at_start
         return share.quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that the page shows. `reasons`: why, and how often."""
+
+    values: list[Value]
+    months: list[Month]
+    reasons: list[tuple[str, int]]
+
+
+def count(*, at: datetime, is_test: bool) -> Report:
+    """Count everything that the page shows."""
+    return Report(values(is_test=is_test), months(at=at, is_test=is_test), reasons(at=at, is_test=is_test))
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return a report as it is kept."""
+    months = [{**asdict(month), "begins_on": month.begins_on.isoformat()} for month in report.months]
+    return {"values": [asdict(value) for value in report.values], "months": months, "reasons": report.reasons}
+
+
+def from_json(kept: dict[str, Any]) -> Report:
+    """Return a report that was kept."""
+    months = [
+        Month(**{**month, "begins_on": date.fromisoformat(month["begins_on"])}) for month in kept["months"]
+    ]
+    reasons = [(reason, times) for reason, times in kept["reasons"]]
+    return Report([Value(**value) for value in kept["values"]], months, reasons)
 
 
 def values(*, is_test: bool) -> list[Value]:

@@ -16,7 +16,7 @@ from catalog.models import StockLevel
 from orders.models import Subscription
 from shop import sheets
 from shop.admin import Table, badges, on_day, site
-from shop.backoffice.refills import charts, demand, figures
+from shop.backoffice.refills import charts, counting, demand, figures
 from shop.backoffice.refills.demand import Need
 from shop.clock import reading
 
@@ -42,14 +42,16 @@ def _report(record: Any) -> Callable[..., Callable[..., HttpResponseBase]]:
 def figures_page(request: HttpRequest) -> HttpResponseBase:
     """What refills are worth a month, who came and who went, and why."""
     at, is_test = reading.now(), _shows_tests(request)
-    months = figures.months(at=at, is_test=is_test)
+    counted = counting.refills(at=at, is_test=is_test)
+    report = counted.found
     if request.GET.get("format") == "csv":
-        return _csv("refills-by-month", _month_rows(months))
+        return _csv("refills-by-month", _month_rows(report.months))
     context = {
         "title": "Refills: value and churn",
-        "values": figures.values(is_test=is_test),
+        "counted_at": counted.at,
+        "values": report.values,
         "formula": figures.FORMULA,
-        "tables": [_months_table(months), _reasons_table(figures.reasons(at=at, is_test=is_test))],
+        "tables": [_months_table(report.months), _reasons_table(report.reasons)],
     }
     return _show(request, "backoffice/refills_figures.html", context, is_test=is_test)
 
@@ -57,12 +59,14 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
 @_report(StockLevel)
 def demand_page(request: HttpRequest) -> HttpResponseBase:
     """What refills will take from the shelves in the next eight weeks."""
-    today, is_test = inventory.shop_date(reading.now()), _shows_tests(request)
-    needs = demand.needs(today=today, is_test=is_test)
+    at, is_test = reading.now(), _shows_tests(request)
+    today, counted = inventory.shop_date(at), counting.needs(at=at, is_test=is_test)
+    needs = counted.found
     if request.GET.get("format") == "csv":
         return _csv("refill-demand", _demand_rows(needs, today))
     context = {
         "title": "Refills: what they will take",
+        "counted_at": counted.at,
         "cards": [{"need": need, "chart": charts.chart(need)} for need in needs[:CHARTS_SHOWN]],
         "left_out": max(0, len(needs) - CHARTS_SHOWN),
         "tables": [_demand_table(needs, today)] if needs else [],

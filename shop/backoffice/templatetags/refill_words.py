@@ -1,6 +1,6 @@
 """Amounts, numbers and days as staff read them."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django import template
 
@@ -26,3 +26,9 @@ def thousands(number: int) -> str:
 def on_day(value: date) -> str:
     """Return a date as every page of the office writes it."""
     return admin.on_day(value)
+
+
+@register.filter
+def when(moment: datetime) -> str:
+    """Return a moment as every page of the office writes it."""
+    return admin.when(moment)

@@ -16,11 +16,14 @@ from orders.subscriptions import extras
 from shop.api import client_ip
 from shop.clock import reading
 from shop.exceptions import ShopError, Stale
+from shop.storefront import markets, saved_addresses
 from shop.storefront.refills import parcel_pages, showing
+from shop.storefront.refills.forms import PlaceForm
 from shop.storefront.refills.holders import Holder
 from shop.storefront.refills.refusals import status_of, tell_in
 from shop.storefront.refills.showing import Item
 from shop.storefront.refills.verbs import VERBS, Ask, Verb
+from shop.storefront.saved_addresses import Saved
 
 STALE = "It has changed since you opened this page. This is how it stands now; please look again."
 # These make no sense while it rests; the others do.
@@ -42,7 +45,7 @@ def page(request: HttpRequest, holder: Holder, reference: str, verb: str) -> Htt
     at = reading.now()
     item = showing.one(holder, reference, at=at)
     if request.method != "POST":
-        return _page(request, holder, item, verb, _opened(request, found.form(item, None, at)))
+        return _page(request, holder, item, verb, _opened(request, holder, found.form(item, None, at)))
     form = found.form(item, request.POST, at)
     if not form.is_valid():
         return _page(request, holder, item, verb, form, status=422)
@@ -92,11 +95,20 @@ def refusal_of(item: Item, verb: str) -> str:
     return ""
 
 
-def _opened(request: HttpRequest, form: Form) -> Form:
-    """Let a product's page say which product is meant."""
+def _opened(request: HttpRequest, holder: Holder, form: Form) -> Form:
+    """Let a product's page say which product is meant, and an address book which address."""
     if "sku" in form.fields:
         form.initial["sku"] = request.GET.get("sku", "")[:40]
+    if isinstance(form, PlaceForm) and "saved" in request.GET:
+        form.initial.update(saved_addresses.choose(request.GET["saved"], _saved(holder, form)))
     return form
+
+
+def _saved(holder: Holder, form: Form) -> list[Saved]:
+    """Return the addresses to choose from: whoever holds a link has none, since they may not be its owner."""
+    if not isinstance(form, PlaceForm):
+        return []
+    return saved_addresses.offers(holder.user, markets.countries(), used=form.initial)
 
 
 def _look_again(request: HttpRequest, holder: Holder, reference: str, verb: str) -> HttpResponse:
@@ -116,6 +128,7 @@ def _page(
         "item": item,
         "verb": found,
         "form": form,
+        "saved": _saved(holder, form),
         "problem": problem,
         "refusal": refusal,
         "lead": "" if refusal else found.lead(item, reading.now()),

@@ -20,6 +20,8 @@ WAVE_PATIENCE_S = 90.0
 # The last one ends when few refills are left, and not before.
 LAST_PATIENCE_S = 600.0
 SETTLED_WITHIN_S = 60.0
+# A gentle drill lets the shop's clock go a minute on whenever so much time has passed.
+HURRY_EVERY_S = 2.0
 # Due refills that no worker has brought to their end.
 OPEN = """
 SELECT count(*) FROM orders_refill r JOIN orders_customer c ON c.id = r.customer_id
@@ -41,6 +43,7 @@ class Campaign(Drill):
     waves: int = 6
     gently: bool = False
     left_open: int = 0
+    _hurried_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._rng = random.Random(f"{self.seed}:victims")
@@ -88,6 +91,8 @@ class Campaign(Drill):
                 self._kill_for(held, guilty.popleft() if guilty else "child")
             while blows and blows[0].after_s <= time.monotonic() - began:
                 self._deal(blows.popleft().kind)
+            if not blows:
+                self._hurry()
             if time.monotonic() - looked_at > 0.4:
                 waits, looked_at = self._count(OPEN, due_by), time.monotonic()
                 if leave and waits <= leave and not self._is_short:
@@ -162,12 +167,21 @@ class Campaign(Drill):
             if not any(int(str(count)) for count in self.stack.rows(UNSETTLED, self._shop_time())[0]):
                 return
             self._revive()
+            self._hurry()
             time.sleep(0.2)
+
+    def _hurry(self) -> None:
+        """What the dead left behind is found by the shop's clock, after half a minute and more: a gentle drill
+        moves it instead of waiting.
+        """
+        if self.gently and time.monotonic() - self._hurried_at > HURRY_EVERY_S:
+            self._hurried_at = time.monotonic()
+            self.stack.do("manage", "move_clock", "--minutes", "1")
 
     def _work_off(self) -> None:
         """Events that were refused while faults were on wait for minutes, and change nothing: the clock moves."""
         self.stack.flush_webhooks()
-        self.stack.manage("move_clock", "--minutes", "30")
+        self.stack.do("manage", "move_clock", "--minutes", "30")
         self._wait(lambda: self._count(ledgers.LOOSE_ENDS["stored events that were not worked off"]) == 0, 90)
         self._wait(lambda: self._count(WAITING_MAILS) == 0, 30)
 

@@ -17,8 +17,7 @@ from tests.chaos.stack import Stack
 
 # Of each kind that must not be charged; see people.KINDS.
 OTHERS = ("skip", "cancel", "decline", "authenticate", "short")
-# Django has to be set up before the imports of `people`.
-PEOPLE = "import django; django.setup(); from tests.chaos.refills import people; people.main()"
+PEOPLE = "tests.chaos.refills.people"
 WAITING_MAILS = "SELECT count(*) FROM mail_outbox WHERE status = 'pending'"
 
 
@@ -45,7 +44,7 @@ class Drill:
         self.seconds[what] = time.monotonic() - started
 
     def _begin(self) -> None:
-        """Let everybody check out, in two processes at a time. Stripe's events of that are lost: none is needed."""
+        """Let everybody check out, by two clerks at a time. Stripe's events of that are lost: none is needed."""
         self._webhooks("swallow")
         half = self.refills // 2 if self.refills >= 40 else 0
         shares = [("pay", 1, half)] if half else []
@@ -64,7 +63,6 @@ class Drill:
                 whom = ("--kind", kind, "--first", str(first), "--count", str(count))
                 self._people("begin", *whom, "--stripe", self.stack.devstripe_url)
 
-        # A child of a thread is told to end when that thread does: each ends before its thread.
         threads = [threading.Thread(target=labour) for _ in range(2)]
         for thread in threads:
             thread.start()
@@ -75,7 +73,7 @@ class Drill:
         assert began == self.refills + self.others, f"{began} subscriptions were begun"
 
     def _people(self, *arguments: str) -> None:
-        self.stack.python("-c", PEOPLE, *arguments)
+        self.stack.do(PEOPLE, *arguments)
 
     def _webhooks(self, where: str) -> None:
         """Let Stripe send its events to one of the proxy's routes, after those that are on their way."""
@@ -103,7 +101,7 @@ class Drill:
         now = self._shop_time()
         minutes = int((moment - now).total_seconds() // 60) + 1
         if minutes > 0:
-            self.stack.manage("move_clock", "--minutes", str(minutes))
+            self.stack.do("manage", "move_clock", "--minutes", str(minutes))
 
     def _shop_time(self) -> datetime:
         look = "SELECT now() + coalesce((SELECT \"offset\" FROM clock_offset), interval '0')"

@@ -1,4 +1,4 @@
-"""Run in a process of its own, on the shop's settings: customers who begin refills, and some who think again.
+"""Run by a clerk, on the shop's settings: customers who begin refills, and some who think again.
 
     begin --first 1 --count 160 --kind pay
     think-again
@@ -8,6 +8,7 @@ Everything goes through the shop's verbs and Stripe's API; no row is written by 
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -102,7 +103,7 @@ def _break_all_of(sku: str, at: datetime) -> None:
             )  # fmt: skip
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("begin", "think-again"))
     parser.add_argument("--first", type=int, default=1)
@@ -110,7 +111,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=KINDS, default="pay")
     parser.add_argument("--every", default="week:4", help="the interval, as unit:count")
     parser.add_argument("--stripe", default="", help="where browsers find Stripe: past every proxy")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     unit, units = given.every.split(":")
     if given.what == "begin":
         done = begin(given.first, given.count, given.kind, unit, int(units), given.stripe)

@@ -19,6 +19,8 @@ VICTIMS = (("child", 3), ("worker", 2))
 # Blows by the second: SIGKILL for the first five, then all connections cut, and Redis emptied.
 BLOWS = (("child", 4), ("worker", 3), ("mail", 4), ("beat", 2), ("web", 1), ("connections", 3), ("redis", 3))
 SLOW_TO_START = ("worker", "beat", "web")
+# A wave's last blow by the second comes so long after its beginning at the latest.
+LAST_BLOW_S, LAST_BLOW_GENTLY_S = 12.0, 6.0
 KILLS = ("child", "worker", "mail", "beat", "web")
 
 
@@ -43,7 +45,7 @@ class Wave:
 def draw(seed: int, number: int, *, refills: int, kills: int, gently: bool = False) -> Wave:
     """Return the plan of one wave of about so many refills, for about so many kills.
 
-    `gently` kills none that takes long to start anew.
+    `gently` kills none that takes long to start anew, and strikes in a shorter time.
     """
     rng = random.Random(f"{seed}:refills:{number}")
     held = max(1, round(kills * 0.8))
@@ -53,7 +55,8 @@ def draw(seed: int, number: int, *, refills: int, kills: int, gently: bool = Fal
         *(fault for _ in range(max(1, refills // 6)) for fault in plan.hook_faults(rng)),
     ]
     kinds = _blows(rng, tuple(blow for blow in BLOWS if not (gently and blow[0] in SLOW_TO_START)), kills)
-    blows = [Blow(round(rng.uniform(0.5, 12.0), 2), kind) for kind in kinds]
+    last_s = LAST_BLOW_GENTLY_S if gently else LAST_BLOW_S
+    blows = [Blow(round(rng.uniform(0.5, last_s), 2), kind) for kind in kinds]
     return Wave(
         number,
         rules=tuple(rules),

@@ -11,6 +11,8 @@ from orders.models import BulkChange, BulkChangeRow, PriceRise, Refill, Subscrip
 from orders.subscriptions import billing, bulk, changes, holding
 from shop.accounts.models import User
 from shop.exceptions import InvalidInput, Stale
+from shop.mail import delivery, outbox
+from shop.mail.models import OutboxMessage
 from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails, together
 
@@ -410,3 +412,54 @@ def test_a_swap_for_something_that_is_no_longer_sold_ends(routine: Routine, mana
     one.refresh_from_db()
     assert (change.status, outcomes(change)) == ("done", ["refused", "refused"])
     assert one.variant == two.variant
+
+
+def test_many_changes_draw_no_mail_and_wake_one_sweep(
+    routine: Routine,
+    manager: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+    django_assert_max_num_queries: Any,
+) -> None:
+    """Else each change waits for its mail's words, and workers who send mails get in its way."""
+    begin_many(routine, 4)
+    change = said_yes(Kind.PAUSE, {"until": None}, manager, at=routine.at)
+    before = set(OutboxMessage.objects.values_list("pk", flat=True))
+    woken: list[str] = []
+    monkeypatch.setattr(outbox, "nudge", lambda message_id: woken.append("one"))
+    monkeypatch.setattr(outbox, "nudge_sweep", lambda: woken.append("sweep"))
+
+    with django_capture_on_commit_callbacks(execute=True), django_assert_max_num_queries(12 + 4 * 18):
+        bulk.work_off(at=routine.at)
+
+    written = OutboxMessage.objects.exclude(pk__in=before)
+    assert outcomes(change) == ["done"] * 4
+    assert set(written.values_list("template", "text")) == {("orders/mail/subscription_changed", "")}
+    assert written.count() == 4
+    assert woken == ["sweep"]
+    assert delivery.deliver_due(at=routine.at) >= 4
+    assert "Paused until you take it up again." in written[0].text
+
+
+def test_what_changes_while_others_are_changed_is_looked_at_again(
+    routine: Routine, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are read together: the second one's owner moves its day after that, and before its turn."""
+    one, two = begin_many(routine, 2)
+    change = said_yes(Kind.SHIFT, {"days": 5}, manager, at=routine.at)
+    real, moved_to = changes.reschedule, cycle_of(two).due_on + timedelta(days=9)
+
+    def meanwhile(row: Subscription, **wanted: Any) -> Subscription:
+        found = real(row, **wanted)
+        if row.pk == one.pk:
+            real(Subscription.objects.get(pk=two.pk), next_on=moved_to, at=routine.at)
+        return found
+
+    monkeypatch.setattr(changes, "reschedule", meanwhile)
+
+    bulk.work_off(at=routine.at)
+    assert outcomes(change) == ["done", "will"]
+    bulk.work_off(at=routine.at)
+
+    assert outcomes(change) == ["done", "left_out"]
+    assert cycle_of(two).due_on == moved_to

@@ -30,9 +30,13 @@ def serving(store: str = ":memory:", **options: Any) -> Iterator[Server]:
         server.close()
 
 
-def client_of(server: Server, key: str = "sk_test_devstripe") -> Any:
+def client_of(server: Server, key: str = "sk_test_devstripe", *, timeout_s: float = 80.0) -> Any:
     """Return the real SDK's v1 services, pointed at the server."""
-    return stripe.StripeClient(key, base_addresses={"api": server.url}, max_network_retries=0).v1
+    http_client = stripe.RequestsClient(timeout=timeout_s)
+    addresses = {"api": server.url}
+    return stripe.StripeClient(
+        key, base_addresses=addresses, max_network_retries=0, http_client=http_client
+    ).v1
 
 
 def call(url: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None) -> Any:

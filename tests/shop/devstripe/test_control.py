@@ -12,7 +12,7 @@ import stripe
 
 import shop.devstripe
 from shop.devstripe.server import Server
-from tests.shop.devstripe.harness import call
+from tests.shop.devstripe.harness import call, client_of
 
 PACKAGE = Path(shop.devstripe.__file__).parent
 ROOT = Path(__file__).parents[3]
@@ -95,6 +95,17 @@ def test_requests_that_never_arrive_and_answers_that_get_lost(v1: Any, server: S
     assert v1.customers.create({}, {"idempotency_key": "c"}).id in there
     assert there[-1] == heard.id
     assert call(fault, "POST", {"kind": "other"})[0] == 400
+
+
+def test_the_line_stays_silent_though_what_was_asked_is_done(v1: Any, server: Server) -> None:
+    call(f"{server.url}/_test/faults", "POST", {"kind": "silent"})
+    impatient = client_of(server, timeout_s=0.5)
+    with pytest.raises(stripe.APIConnectionError, match="timed out"):
+        impatient.customers.create({}, {"idempotency_key": "a"})
+    call(f"{server.url}/_test/faults", "POST", {"kind": ""})
+
+    [there] = v1.customers.list({}).data
+    assert v1.customers.create({}, {"idempotency_key": "a"}).id == there.id
 
 
 def test_its_clock_moves_along_and_forgets_keys_after_a_day(v1: Any, server: Server) -> None:

@@ -234,7 +234,7 @@ def test_a_reason_is_not_asked_twice_nor_needed(visitor: Visitor, flakes: Subscr
         ("interval", {"interval": "day:1"}, "interval", "Select a valid choice"),
         ("quantity", {"quantity": "100"}, "quantity", "less than or equal to 99"),
         ("quantity", {"quantity": "two"}, "quantity", "Enter a whole number."),
-        ("address", {**ADDRESS, "postal_code": "12345"}, "postal_code", "not a postcode of GB"),
+        ("address", {**ADDRESS, "postal_code": "12345"}, "postal_code", "not a British postcode"),
         ("address", {**ADDRESS, "name": ""}, "name", "This field is required."),
         ("address", {**ADDRESS, "country": "DE", "postal_code": "10115"}, None, "are paid in EUR"),
         ("swap", {"sku": ""}, "sku", "Choose one of these first."),
