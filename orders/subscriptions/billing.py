@@ -145,7 +145,7 @@ def bill(refill_id: int, *, at: datetime) -> Intent | None:
     (`settlement.settle_free` finds it), or Stripe does not answer (then it is claimed again later, and the
     same attempt goes on). Network: no transaction.
     """
-    if not guards.may_charge() or not giving_back.may_begin(refill_id):
+    if not giving_back.may_begin(refill_id):
         return None
     with alive.at_work(alive.REFILL, refill_id):
         order = _reserve(refill_id, at=at)
@@ -188,17 +188,6 @@ def in_flight(refill: Refill, *, at: datetime) -> bool:
     payment = Payment.objects.filter(order=refill.order)
     on_its_way = Q(attempts__outcome__in=attempts.UNRESOLVED) | Q(intent_status="processing")
     return payment.filter(on_its_way).exists()
-
-
-def is_being_charged(refill: Refill, *, at: datetime) -> bool:
-    """Return whether a locked refill is charged, or a worker is about to: it writes its attempt under the
-    order's lock, so we see that, or it will see how this ends, or it is at it at this moment.
-    """
-    if refill.status in {Status.CLAIMED, Status.CHARGING} and refill.order_id is not None:
-        row = Order.objects.select_for_update(skip_locked=True).filter(pk=refill.order_id)
-        if row.first() is None:
-            return True
-    return in_flight(refill, at=at)
 
 
 def lock_for(order: Order) -> Refill | None:

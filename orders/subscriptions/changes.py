@@ -14,7 +14,6 @@ from orders import addresses, carts, shipping
 from orders.emails import refills as letters
 from orders.models import BillingCycle, SavedCard, Subscription
 from orders.subscriptions import (
-    billing,
     consents,
     cycles,
     diary,
@@ -154,7 +153,7 @@ def end(subscription: Subscription, *, reason: str, at: datetime) -> Subscriptio
     if subscription.status == Status.CANCELLED:
         return subscription
     held = holding.hold(subscription)
-    if held.open_refill is not None and billing.is_being_charged(held.open_refill, at=at):
+    if held.open_refill is not None and holding.is_being_charged(held.open_refill, at=at):
         raise ChargeInProgress(
             "A refill is being charged just now. Try again in a few minutes.", retry_after=60
         )

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import OperationalError, transaction
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
 from orders import attempts
 from orders.models import PaymentAttempt, Refill, RefillBreaker
+from orders.subscriptions import guards
 from shop.transitions import advance
 
 logger = logging.getLogger(__name__)
@@ -44,12 +46,14 @@ def if_it_stumbles(refill_id: int, *, at: datetime) -> Iterator[None]:
 
 
 def may_begin(refill_id: int) -> bool:
-    """Return whether a refill is claimed, and the breaker does not stop it. One query.
+    """Return whether a refill is claimed, and neither a guard nor the breaker stops it. One query for all.
 
     What was being charged before is brought to its end, whatever the breaker says.
     """
+    if not settings.REFILLS_ENABLED:
+        return False
     is_stopped = Q(Exists(RefillBreaker.objects.filter(state=RefillBreaker.State.OPEN)))
-    claimed = Refill.objects.filter(pk=refill_id, status=Status.CLAIMED)
+    claimed = Refill.objects.filter(~Exists(guards.other_owners()), pk=refill_id, status=Status.CLAIMED)
     return claimed.exclude(is_stopped & ~_BEGUN).exists()
 
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, Refill, Subscription
-from orders.subscriptions import billing, diary, membership
+from orders.subscriptions import diary, holding, membership
 from shop.mail import outbox
 from shop.transitions import advance
 
@@ -38,7 +38,7 @@ def halt(locked: Collection[Subscription], *, at: datetime) -> int:
     """
     halted = [row for row in locked if row.status_reason != Subscription.DISPUTE]
     for refill in _open_refills({row.customer_id for row in halted}).order_by("pk"):
-        if not billing.is_being_charged(refill, at=at):
+        if not holding.is_being_charged(refill, at=at):
             membership.dissolve(refill)
     for row in halted:
         if row.status == Status.PAUSED:

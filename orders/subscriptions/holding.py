@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from orders.emails import refills as letters
-from orders.models import BillingCycle, Refill, Subscription
-from orders.subscriptions import cycles, diary, membership, tags
+from orders.models import BillingCycle, Order, Refill, Subscription
+from orders.subscriptions import billing, cycles, diary, membership, tags
 from shop.exceptions import Conflict
 from shop.mail import outbox
 from shop.transitions import advance
@@ -69,6 +69,17 @@ def refuse_ordered(held: Held) -> None:
     refill = held.open_refill
     if refill is not None and refill.order is not None:
         raise AppliesFromNextRefill("The coming refill waits for its payment. Pay it or skip it first.")
+
+
+def is_being_charged(refill: Refill, *, at: datetime) -> bool:
+    """Return whether a locked refill is charged, or a worker is about to: it writes its attempt under the
+    order's lock, so we see that, or it will see how this ends, or it is at it at this moment.
+    """
+    if refill.status in {Refill.Status.CLAIMED, Refill.Status.CHARGING} and refill.order_id is not None:
+        row = Order.objects.select_for_update(skip_locked=True).filter(pk=refill.order_id)
+        if row.first() is None:
+            return True
+    return billing.in_flight(refill, at=at)
 
 
 def take_out(held: Held, *, at: datetime) -> None:

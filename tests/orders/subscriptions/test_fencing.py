@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from orders import attempts, payments, stripe_gateway
 from orders.models import Order, PaymentAttempt, Refill, SavedCard, Subscription
-from orders.subscriptions import billing, changes, halts
+from orders.subscriptions import billing, changes, halts, holding
 from orders.subscriptions.fencing import Claim
 from shop import alive
 from tests.factories.catalog import make_variant
@@ -223,7 +223,7 @@ def test_without_a_look_at_the_order_a_cancelled_refill_would_be_charged(
     """The control: the same race, with a cancellation that does not ask for the order's lock."""
     refill_id, at = claimed(charged)
     subscription = Refill.objects.get().cycles.get().subscription
-    monkeypatch.setattr(billing, "is_being_charged", billing.in_flight)
+    monkeypatch.setattr(holding, "is_being_charged", billing.in_flight)
 
     bill = stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True)
     with bill as worker:
@@ -269,7 +269,7 @@ def test_without_a_look_at_the_order_a_dispute_ends_a_refill_that_is_charged_the
 ) -> None:
     """The control: the same race, with a dispute that does not ask for the order's lock."""
     refill_id, at = claimed(charged)
-    monkeypatch.setattr(billing, "is_being_charged", billing.in_flight)
+    monkeypatch.setattr(holding, "is_being_charged", billing.in_flight)
 
     with stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True) as worker:
         dispute(refill_id, at=at + billing.CLAIM_HOLDS_FOR)

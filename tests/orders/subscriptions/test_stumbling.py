@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -73,6 +74,21 @@ def test_a_poisoned_refill_is_given_back_and_the_next_customer_is_charged(
     assert (one.status, one.order, one.next_attempt_at) == ("planned", None, due_at - MINUTE)
     assert (one.stumbles, one.rests_until, one.stumbled_over) == (1, due_at + MINUTE, "KeyError: 'scent'")
     assert (other.status, other.stumbles) == ("paid", 0)
+
+
+def test_the_command_charges_the_others_too(
+    charged: Routine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (broken, sound), due_at = announced(charged, 2)
+    Refill.objects.filter(customer=broken.customer).update(next_attempt_at=due_at - days(0.5))
+    poison(monkeypatch, quoting, "quote", broken, KeyError("scent"))
+    monkeypatch.setattr(reading, "now", lambda: due_at)
+
+    call_command("dispatch_due_refills")
+
+    assert capsys.readouterr().out == "planned 0, claimed 2, charged 1\n"
+    assert Refill.objects.get(customer=broken.customer).stumbles == 1
+    assert Refill.objects.get(customer=sound.customer).status == "paid"
 
 
 def test_its_pause_grows_up_to_an_hour_and_it_is_charged_once_it_is_mended(
