@@ -12,6 +12,7 @@ from redis.retry import Retry
 from shop.settings.accounts import *
 from shop.settings.environment import BASE_DIR, env
 from shop.settings.limits import *
+from shop.settings.logs import *
 from shop.settings.stripe import *
 
 # --- who we are -------------------------------------------------------------------------------------------
@@ -383,20 +384,4 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {"show_search": False, "navigation": "shop.navigation.sidebar"},
-}
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {
-            "()": "shop.logs.RedactingFormatter",
-            "format": "{asctime} {levelname} {name} {message}",
-            "style": "{",
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
-    # One line a request is Stripe's own log's business.
-    "loggers": {"stripe": {"level": "WARNING"}},
 }
