@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orders import reconciler, stripe_gateway
+from orders import events, reconciler, stripe_events, stripe_gateway
 from orders.models import Order, WebhookEvent
 from tests.factories.catalog import make_variant
 from tests.stripe_side import StripeSide, post_event
@@ -41,6 +41,15 @@ def test_an_event_of_any_shape_is_stored_and_done_without_effect(shape: str, str
     event = WebhookEvent.objects.get()
     assert event.processed_at is not None
     assert event.attempts == 1
+
+
+@pytest.mark.parametrize("kind", stripe_events.WANTED)
+def test_whatever_an_endpoint_is_to_be_sent_is_dealt_with(kind: str) -> None:
+    news = WebhookEvent(type=kind, object_id="nobody_knows_it", payload={"livemode": False})
+    noise = WebhookEvent(type=f"other.{kind}", object_id="nobody_knows_it", payload={"livemode": False})
+
+    assert not events.teaches_nothing(news)
+    assert events.teaches_nothing(noise)
 
 
 @pytest.mark.parametrize(

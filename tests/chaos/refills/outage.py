@@ -12,7 +12,10 @@ from itertools import pairwise
 
 import requests
 
+from orders import stripe_events
+from shop.devstripe import endpoints
 from tests.chaos.refills.drill import WAITING_MAILS, Drill
+from tests.chaos.stack import SECRET_KEY
 
 RATE_PER_S = 20
 # The share of the rate that is to be reached while there is work.
@@ -33,6 +36,7 @@ class Outage(Drill):
     def run(self) -> list[str]:
         """Carry everything out and return what is wrong."""
         self._timed("checkouts", self._begin)
+        self._subscribe()
         _, last_due = self._due_times()
         self._timed("reminders", lambda: self._announce(last_due))
         for name in STOPPED:
@@ -52,6 +56,13 @@ class Outage(Drill):
         if due != self.refills:
             found.append(f"{due} refills were due after the outage, not {self.refills}")
         return [*found, *self._pace_differs()]
+
+    def _subscribe(self) -> None:
+        """Let Stripe send what the README says an endpoint is to be sent, as production does."""
+        url = f"{self.stack.devstripe_url}/v1/webhook_endpoints/{endpoints.CONFIGURED}"
+        form = {f"enabled_events[{number}]": kind for number, kind in enumerate(stripe_events.WANTED)}
+        bearer = {"Authorization": f"Bearer {SECRET_KEY}"}
+        requests.post(url, data=form, headers=bearer, timeout=30).raise_for_status()
 
     def _charge(self) -> None:
         deadline = time.monotonic() + 120 + self.refills
