@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-
 # What an endpoint of ours is to be sent: all that `orders.events` deals with. Any other type costs a request
 # and teaches nothing; nor does `payment_intent.created`, except where an answer to us was lost, and that is
 # found by asking.
