@@ -7,7 +7,7 @@ from django.test import override_settings
 
 from catalog.models import StockLevel
 from orders.models import Order, Refill
-from orders.subscriptions import billing, changes
+from orders.subscriptions import billing, changes, sending
 from tests.factories.catalog import make_oil, make_variant, put_in_stock
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
 from tests.stripe_side import StripeSide
@@ -81,6 +81,30 @@ def test_stock_that_comes_back_after_more_than_three_days_is_announced_before_it
     assert (refill.status, refill.paid_at) == ("paid", due_at + days(7))
     assert refill.order is not None
     assert len(stripe_side.charges_of(refill.order.reference)) == 1
+
+
+def test_who_asks_for_it_now_once_stock_is_back_waits_for_no_second_notice(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    flakes = make_variant(stock=1)
+    (subscription,) = charged.begin((flakes, 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    for day in range(5):
+        charged.turn(due_at + days(day))
+    put_in_stock(flakes, 5)
+    asked_at = due_at + days(4.5)
+    total = sending.preview(subscription, at=asked_at).total
+
+    sending.send_now(subscription, expected_total=total, at=asked_at)
+    charged.turn(asked_at)
+
+    refill = Refill.objects.get()
+    assert (refill.status, refill.paid_at, refill.short_since) == ("paid", asked_at, None)
+    assert refill.order is not None
+    assert refill.order.total == total
+    assert len(stripe_side.charges_of(refill.order.reference)) == 1
+    assert len(mails("refill_upcoming")) == 1
 
 
 def test_a_second_shortage_is_told_and_counted_from_its_own_first_day(charged: Routine) -> None:
