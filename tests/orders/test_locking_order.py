@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection, transaction
 
-from orders import attempts
+from orders import attempts, payments
 from orders.models import Payment
+from tests.factories.catalog import AT
 from tests.factories.orders import make_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
@@ -121,3 +124,27 @@ def test_both_are_read_as_they_are_after_the_wait(payment: Payment) -> None:
     assert (waiting.found.order.review_reason, waiting.found.intent_status) == ("theirs", "theirs")
     assert (again.found.order.review_reason, again.found.intent_status) == ("theirs", "a third")
     assert waiting.found.order.payment is waiting.found
+
+
+def test_an_intent_is_let_go_of_while_another_wants_the_order(
+    payment: Payment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note on the order's timeline touches the order too: neither waits for the other for ever."""
+    waiting = Waiting(payment)
+    real = payments.lifecycle.note
+
+    def note(*args: Any, **kwargs: Any) -> Any:
+        waiting.start()
+        waiting.until_it_waits()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(payments.lifecycle, "note", note)
+    cancelled: Any = SimpleNamespace(id=payment.stripe_payment_intent_id, status="canceled")
+
+    payments._let_go(payment, cancelled, at=AT)
+    waiting.join(10)
+
+    assert payment.stripe_payment_intent_id is None
+    assert waiting.found is not None
+    assert waiting.found.stripe_payment_intent_id is None
+    assert payment.order.events.filter(kind="payment_reopened").count() == 1
