@@ -23,6 +23,16 @@ from shop.api.pagination import PageOut
 MAX_INTEGER = 1_000_000
 
 
+class CountryField(serializers.RegexField):
+    """A country's code in any case; read as capitals."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"^[A-Za-z]{2}\Z", help_text="ISO 3166-1 alpha-2.", **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).upper()
+
+
 class AddressSerializer(StrictSerializer):
     name = StrictCharField(max_length=120)
     company = StrictCharField(max_length=120, required=False, allow_blank=True)
@@ -33,7 +43,7 @@ class AddressSerializer(StrictSerializer):
         max_length=60, required=False, allow_blank=True, help_text="State or province; needed for the US."
     )
     postal_code = StrictCharField(max_length=20, required=False, allow_blank=True)
-    country = serializers.RegexField(r"^[A-Za-z]{2}\Z", help_text="ISO 3166-1 alpha-2.")
+    country = CountryField()
     phone = StrictCharField(max_length=32, required=False, allow_blank=True)
 
     def to_internal_value(self, data: Any) -> Any:
@@ -50,7 +60,7 @@ class RefillSerializer(StrictSerializer):
 
 
 class CartCreateSerializer(StrictSerializer):
-    country = serializers.RegexField(r"^[A-Z]{2}\Z", required=False, help_text="ISO 3166-1 alpha-2.")
+    country = CountryField(required=False)
     currency = NamingChoiceField(choices=settings.SUPPORTED_CURRENCIES, required=False)
 
 

@@ -12,12 +12,11 @@ from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
 
 from catalog import inventory
 from orders import attempts, lifecycle, payments, placement, redemptions, stripe_gateway
 from orders.emails import refills as letters
-from orders.models import BillingCycle, Order, Payment, Refill, SavedCard, Subscription
+from orders.models import BillingCycle, Order, Refill, SavedCard, Subscription
 from orders.placement import Draft
 from orders.stripe_gateway import Intent
 from orders.subscriptions import (
@@ -42,8 +41,6 @@ from shop.transitions import advance
 logger = logging.getLogger(__name__)
 
 Status = Refill.Status
-# Longer than a worker may run (CELERY_TASK_TIME_LIMIT): then a claim is anybody's, whatever its worker does.
-CLAIM_HOLDS_FOR = timedelta(minutes=6)
 # Time to hand the answer to settlement, and to write down what comes of it: nobody is at work in between.
 HANDED_OVER_WITHIN = timedelta(seconds=10)
 # A wake-up that no worker has followed by then is lost, or will find the work done.
@@ -132,7 +129,7 @@ def reclaim(*, at: datetime, limit: int = 200) -> list[int]:
         limit=limit,
         unheard=at - WAKES_WITHIN,
         handed_over=at - HANDED_OVER_WITHIN,
-        too_old=at - CLAIM_HOLDS_FOR,
+        too_old=at - fencing.CLAIM_HOLDS_FOR,
         kind=alive.REFILL,
         keys=alive.KEYS,
     )
@@ -176,18 +173,6 @@ def _charge(order: Order, card: SavedCard, *, at: datetime) -> Intent | None:
     elif intent.status == "processing":
         claim.rest(at=at)
     return intent
-
-
-def in_flight(refill: Refill, *, at: datetime) -> bool:
-    """Return whether a charge of a locked refill is on its way: at a worker, unanswered, or at a bank."""
-    if refill.status not in {Status.CLAIMED, Status.CHARGING}:
-        return False
-    fresh = refill.claimed_at is not None and refill.claimed_at > at - CLAIM_HOLDS_FOR
-    if fresh and refill.status == Status.CHARGING:
-        return True
-    payment = Payment.objects.filter(order=refill.order)
-    on_its_way = Q(attempts__outcome__in=attempts.UNRESOLVED) | Q(intent_status="processing")
-    return payment.filter(on_its_way).exists()
 
 
 def lock_for(order: Order) -> Refill | None:
@@ -311,7 +296,7 @@ def _leave_to_rest(refill: Refill, open_cycles: Sequence[BillingCycle], *, at: d
     outcome has to be brought to its end first.
     """
     rests = any(cycle.subscription.status == Subscription.Status.PAUSED for cycle in open_cycles)
-    if rests and refill.status == Status.CLAIMED and not in_flight(refill, at=at):
+    if rests and refill.status == Status.CLAIMED and not fencing.in_flight(refill, at=at):
         membership.dissolve(refill)
 
 

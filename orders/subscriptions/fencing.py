@@ -8,10 +8,13 @@ wakes hours later finds that it does not, and asks nobody for money.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
-from orders.models import Refill
+from orders import attempts
+from orders.models import Payment, Refill
 
+# Longer than a worker may run (CELERY_TASK_TIME_LIMIT): then a claim is anybody's, whatever its worker does.
+CLAIM_HOLDS_FOR = timedelta(minutes=6)
 # After an answer that did not come, doubled each time: a silent Stripe is asked less and less often.
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=6)
@@ -42,3 +45,15 @@ class Claim:
 def claim_of(refill: Refill) -> Claim:
     """Return the claim under which a refill is charged now."""
     return Claim(refill.pk, refill.claims, refill.unanswered)
+
+
+def in_flight(refill: Refill, *, at: datetime) -> bool:
+    """Return whether a charge of a locked refill is on its way: at a worker, unanswered, or at a bank."""
+    if refill.status not in {Refill.Status.CLAIMED, Refill.Status.CHARGING}:
+        return False
+    fresh = refill.claimed_at is not None and refill.claimed_at > at - CLAIM_HOLDS_FOR
+    if fresh and refill.status == Refill.Status.CHARGING:
+        return True
+    payment = Payment.objects.filter(order=refill.order)
+    on_its_way = Q(attempts__outcome__in=attempts.UNRESOLVED) | Q(intent_status="processing")
+    return payment.filter(on_its_way).exists()

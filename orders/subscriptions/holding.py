@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from orders.emails import refills as letters
 from orders.models import BillingCycle, Order, Refill, Subscription
-from orders.subscriptions import billing, cycles, diary, membership, tags
+from orders.subscriptions import cycles, diary, fencing, membership, tags
 from shop.exceptions import Conflict
 from shop.mail import outbox
 from shop.transitions import advance
@@ -79,7 +79,7 @@ def is_being_charged(refill: Refill, *, at: datetime) -> bool:
         row = Order.objects.select_for_update(skip_locked=True).filter(pk=refill.order_id)
         if row.first() is None:
             return True
-    return billing.in_flight(refill, at=at)
+    return fencing.in_flight(refill, at=at)
 
 
 def take_out(held: Held, *, at: datetime) -> None:

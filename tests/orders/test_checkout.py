@@ -299,6 +299,16 @@ def test_an_address_abroad_takes_country_and_currency_along(till: Till) -> None:
     assert (answer.json()["country"], answer.json()["currency"]) == ("DE", "EUR")
 
 
+def test_a_country_is_read_in_any_case_as_an_address_has_it(till: Till) -> None:
+    made = till.send("POST", "carts", {"country": "de"}).json()
+    changed = till.send("PATCH", f"carts/{made['id']}", {"country": "us"}).json()
+    refused = till.send("PATCH", f"carts/{made['id']}", {"country": "deu"})
+
+    assert (made["country"], made["currency"]) == ("DE", "EUR")
+    assert (changed["country"], changed["currency"]) == ("US", "USD")
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["country"])
+
+
 def test_a_cart_says_what_is_wrong_in_words_that_help(till: Till) -> None:
     make_variant(sku="FLK", stock=0, is_subscribable=True)
     token = till.send("POST", "carts", {}).json()["id"]

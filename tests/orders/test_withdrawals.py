@@ -13,7 +13,7 @@ from orders import links, shipments, tasks
 from orders.models import Order, Return, StripeRefund, Subscription, Withdrawal
 from orders.returns import withdrawals
 from orders.returns.withdrawals import Statement
-from orders.subscriptions import billing
+from orders.subscriptions import fencing
 from shop.accounts.models import User
 from shop.mail.models import OutboxMessage
 from shop.mail.suppression import LEGALLY_REQUIRED
@@ -196,7 +196,7 @@ def test_while_a_refill_is_being_charged_the_statement_waits_and_is_not_lost(
     order = make_allocated_order()
     subscription = make_subscription(order, make_customer())
     received(order)
-    monkeypatch.setattr(billing, "in_flight", lambda refill, at: True)
+    monkeypatch.setattr(fencing, "in_flight", lambda refill, at: True)
     assert withdrawals.match_waiting(at=AT) == 0
     assert Withdrawal.objects.get().status == "received"
     assert OutboxMessage.objects.filter(kind="withdrawal_receipt").count() == 1

@@ -17,7 +17,7 @@ from shop.simulation.play import BEGINS_AT, PEACE_DAYS, Outcome, play
 from tests.factories.orders import make_paid_order
 
 QUICK = {"turns_a_day": 2}
-DAYS = 42
+DAYS = 35
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ SPOILED = {
 
 
 @pytest.mark.django_db(transaction=True, reset_sequences=True)
-def test_six_weeks_of_trouble_break_nothing_and_whatever_is_spoiled_after_them_is_noticed(
+def test_five_weeks_of_trouble_break_nothing_and_whatever_is_spoiled_after_them_is_noticed(
     movable: None,
 ) -> None:
     outcome, ledger = play_here(subscriptions=14, days=DAYS, seed=1)

@@ -77,6 +77,17 @@ def test_products_come_by_price_when_asked() -> None:
     assert [card.product for card in down.cards] == [dear.product, cheap.product]
 
 
+def test_a_size_that_comes_just_once_says_so_beside_those_on_refill(client: Client) -> None:
+    pouch = flakes(is_subscribable=False)
+    make_variant(product=pouch.product)
+    alone = make_variant(product=ProductFactory.create(slug="alone"), is_subscribable=False)
+
+    beside, by_itself = page(client, "/products/flakes"), page(client, f"/products/{alone.product.slug}")
+
+    assert beside.count("this size does not come on refill") == 1
+    assert "this size does not come on refill" not in by_itself
+
+
 def test_an_unpublished_product_has_no_page(client: Client) -> None:
     ProductFactory.create(slug="secret", is_published=False)
 

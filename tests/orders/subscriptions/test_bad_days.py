@@ -13,7 +13,7 @@ from django.test import override_settings
 from catalog import inventory
 from orders import reconciler, stripe_gateway, tasks
 from orders.models import Order, PaymentAttempt, Refill, Subscription
-from orders.subscriptions import billing, changes
+from orders.subscriptions import billing, changes, fencing
 from shop.clock import reading
 from shop.mail import delivery
 from shop.mail.models import OutboxMessage
@@ -101,7 +101,7 @@ def test_a_worker_killed_at_a_call_to_stripe_is_followed_by_one_that_finishes_it
         charged.turn(due_at)
     left = PaymentAttempt.objects.filter(payment__order__origin="refill", outcome="started")
     key = left.get().idempotency_key
-    charged.turn(due_at + billing.CLAIM_HOLDS_FOR)
+    charged.turn(due_at + fencing.CLAIM_HOLDS_FOR)
 
     order = assert_charged_once(subscription, stripe_side)
     assert calls(order) == [("create_intent", "ok"), ("confirm", "ok")]
@@ -277,7 +277,7 @@ def test_wake_ups_that_redis_forgot_cost_seconds_and_no_refill(
     tasks.dispatch_due_refills()
     assert len(sent) == 1, "and nobody ever takes it from there"
     assert Refill.objects.get().status == "claimed"
-    monkeypatch.setattr(reading, "now", lambda: due_at + billing.CLAIM_HOLDS_FOR)
+    monkeypatch.setattr(reading, "now", lambda: due_at + fencing.CLAIM_HOLDS_FOR)
     tasks.dispatch_due_refills()
     for refill_id in sent:
         tasks.bill_refill(refill_id)

@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from orders import attempts, payments, stripe_gateway
 from orders.models import Order, PaymentAttempt, Refill, SavedCard, Subscription
-from orders.subscriptions import billing, changes, halts, holding
+from orders.subscriptions import billing, changes, fencing, halts, holding
 from orders.subscriptions.fencing import Claim
 from shop import alive
 from shop.transitions import InvalidTransition
@@ -157,7 +157,7 @@ def test_a_worker_that_wakes_after_another_was_declined_does_not_ask_the_card_ag
         monkeypatch.setattr(Claim, "holds", lambda self: True)
 
     with stopped(monkeypatch, payments, "_confirm", lambda: charged.bill(refill_id, at)) as worker:
-        charged.turn(at + billing.CLAIM_HOLDS_FOR)
+        charged.turn(at + fencing.CLAIM_HOLDS_FOR)
         assert Refill.objects.get().status == "dunning"
         worker.wake()
 
@@ -175,7 +175,7 @@ def test_without_the_fence_the_woken_worker_would_ask_the_card_again(
     monkeypatch.setattr(attempts, "answered_confirmations", lambda payment: 0)
 
     with stopped(monkeypatch, payments, "_confirm", lambda: charged.bill(refill_id, at)) as worker:
-        charged.turn(at + billing.CLAIM_HOLDS_FOR)
+        charged.turn(at + fencing.CLAIM_HOLDS_FOR)
         worker.wake()
 
     assert confirms(order_of(refill_id)) == 2
@@ -222,7 +222,7 @@ def test_a_worker_that_wakes_after_its_refill_was_skipped_charges_nothing(
     refill_id, at = claimed(charged)
 
     with stopped(monkeypatch, payments, "_confirm", lambda: charged.bill(refill_id, at)) as worker:
-        cancelled_at = at + billing.CLAIM_HOLDS_FOR
+        cancelled_at = at + fencing.CLAIM_HOLDS_FOR
         subscription = Refill.objects.get().cycles.get().subscription
         changes.cancel(subscription, reason="Stop.", at=cancelled_at)
         worker.wake()
@@ -238,7 +238,7 @@ def test_a_cancellation_does_not_pass_by_a_worker_that_is_about_to_ask(
 ) -> None:
     refill_id, at = claimed(charged)
     subscription = Refill.objects.get().cycles.get().subscription
-    late = at + billing.CLAIM_HOLDS_FOR
+    late = at + fencing.CLAIM_HOLDS_FOR
 
     bill = stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True)
     with bill as worker:
@@ -259,11 +259,11 @@ def test_without_a_look_at_the_order_a_cancelled_refill_would_be_charged(
     """The control: the same race, with a cancellation that does not ask for the order's lock."""
     refill_id, at = claimed(charged)
     subscription = Refill.objects.get().cycles.get().subscription
-    monkeypatch.setattr(holding, "is_being_charged", billing.in_flight)
+    monkeypatch.setattr(holding, "is_being_charged", fencing.in_flight)
 
     bill = stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True)
     with bill as worker:
-        changes.cancel(subscription, reason="Stop.", at=at + billing.CLAIM_HOLDS_FOR)
+        changes.cancel(subscription, reason="Stop.", at=at + fencing.CLAIM_HOLDS_FOR)
         worker.wake()
 
     subscription.refresh_from_db()
@@ -286,7 +286,7 @@ def test_a_dispute_leaves_a_worker_that_is_about_to_ask_to_its_one_charge(
     charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refill_id, at = claimed(charged)
-    late = at + billing.CLAIM_HOLDS_FOR
+    late = at + fencing.CLAIM_HOLDS_FOR
 
     with stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True) as worker:
         subscription = dispute(refill_id, at=late)
@@ -305,10 +305,10 @@ def test_without_a_look_at_the_order_a_dispute_ends_a_refill_that_is_charged_the
 ) -> None:
     """The control: the same race, with a dispute that does not ask for the order's lock."""
     refill_id, at = claimed(charged)
-    monkeypatch.setattr(holding, "is_being_charged", billing.in_flight)
+    monkeypatch.setattr(holding, "is_being_charged", fencing.in_flight)
 
     with stopped(monkeypatch, Claim, "holds", lambda: charged.bill(refill_id, at), after=True) as worker:
-        dispute(refill_id, at=at + billing.CLAIM_HOLDS_FOR)
+        dispute(refill_id, at=at + fencing.CLAIM_HOLDS_FOR)
         assert Refill.objects.get(pk=refill_id).status == "skipped"
         worker.wake()
 
@@ -321,7 +321,7 @@ def test_a_worker_that_wakes_after_a_dispute_charges_nothing(
     refill_id, at = claimed(charged)
 
     with stopped(monkeypatch, payments, "_confirm", lambda: charged.bill(refill_id, at)) as worker:
-        dispute(refill_id, at=at + billing.CLAIM_HOLDS_FOR)
+        dispute(refill_id, at=at + fencing.CLAIM_HOLDS_FOR)
         worker.wake()
 
     assert Refill.objects.get(pk=refill_id).status == "skipped"
@@ -364,7 +364,7 @@ def test_a_worker_that_wakes_in_the_middle_of_its_call_charges_once(
     with stopped(
         monkeypatch, stripe_gateway, "confirm_intent", lambda: charged.bill(refill_id, at), after=after
     ) as worker:
-        charged.turn(at + billing.CLAIM_HOLDS_FOR)
+        charged.turn(at + fencing.CLAIM_HOLDS_FOR)
         assert Refill.objects.get(pk=refill_id).status == "paid"
         worker.wake()
 

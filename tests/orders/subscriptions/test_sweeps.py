@@ -7,7 +7,7 @@ import pytest
 
 from orders import checkout, payments, reconciler
 from orders.models import Order, Refill
-from orders.subscriptions import abandoning, billing, changes
+from orders.subscriptions import abandoning, changes, fencing
 from shop.mail import suppression
 from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days
@@ -121,7 +121,7 @@ def test_a_refill_order_cancelled_under_way_is_not_charged(
     monkeypatch.setattr(payments, "open_intent", cancelled_meanwhile)
 
     charged.turn(due_at)
-    charged.turn(due_at + billing.CLAIM_HOLDS_FOR)
+    charged.turn(due_at + fencing.CLAIM_HOLDS_FOR)
 
     refill = Refill.objects.order_by("pk")[0]
     order = _order_of(refill)
