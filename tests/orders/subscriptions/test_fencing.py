@@ -17,8 +17,7 @@ from orders.models import Order, PaymentAttempt, Refill, SavedCard, Subscription
 from orders.subscriptions import billing, changes, fencing, halts, holding
 from orders.subscriptions.fencing import Claim
 from shop import alive
-from shop.transitions import InvalidTransition
-from tests.factories.catalog import make_variant, put_in_stock
+from tests.factories.catalog import make_variant
 from tests.orders.subscriptions.routine import Routine, confirms, cycle_of, days, mails, together
 from tests.outages import NOBODY_LISTENS
 from tests.stripe_side import StripeSide
@@ -179,41 +178,6 @@ def test_without_the_fence_the_woken_worker_would_ask_the_card_again(
         worker.wake()
 
     assert confirms(order_of(refill_id)) == 2
-
-
-@pytest.mark.parametrize("guard", ["on", "off"])
-def test_what_was_short_and_is_charged_by_another_meanwhile_does_not_wait_for_stock(
-    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch, guard: str
-) -> None:
-    """A worker stops between taking its order back and writing down why. And the control: without a second
-    look only the table of steps stands in the way.
-    """
-    flakes = make_variant(stock=1)
-    (subscription,) = charged.begin((flakes, 1, "week", 4))
-    at = cycle_of(subscription).due_at
-    charged.turn(at - days(5))
-    (refill_id,) = billing.claim(at=at)
-    refused: list[InvalidTransition] = []
-
-    def unguarded(refill_id: int, step: Callable[[Refill], None]) -> None:
-        try:
-            with transaction.atomic():
-                step(Refill.objects.get(pk=refill_id))
-        except InvalidTransition as refusal:
-            refused.append(refusal)
-
-    if guard == "off":
-        monkeypatch.setattr(billing, "_make_way", unguarded)
-    with stopped(monkeypatch, billing, "_make_way", lambda: charged.bill(refill_id, at)) as worker:
-        put_in_stock(flakes, 1)
-        charged.turn(at + billing.WAKES_WITHIN)
-        assert Refill.objects.get().status == "paid"
-        worker.wake()
-
-    assert (Refill.objects.get().status, charges(refill_id, stripe_side)) == ("paid", 1)
-    assert mails("refill_out_of_stock") == []
-    assert len(refused) == (1 if guard == "off" else 0)
-    assert Order.objects.filter(origin="refill").count() == 1
 
 
 def test_a_worker_that_wakes_after_its_refill_was_skipped_charges_nothing(
