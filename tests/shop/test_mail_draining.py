@@ -262,3 +262,27 @@ def test_a_mail_whose_last_look_breaks_waits_alone(settings: Any) -> None:
 
 def broken_look(message: OutboxMessage, *, at: datetime) -> bool:
     raise ZeroDivisionError("a mistake")
+
+
+@pytest.mark.django_db
+def test_a_worker_killed_in_its_batch_repeats_one_mail_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the server's answer and our row; the rest of the batch is due again when its claim is over."""
+    write(4)
+    real = delivery._finish
+
+    def killed(message: OutboxMessage, **how: Any) -> None:
+        if message.to == "ada1@buyer.example":
+            raise SystemExit
+        real(message, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "_finish", killed)
+        with pytest.raises(SystemExit):
+            draining.drain(clock=lambda: AT)
+
+    assert draining.drain(clock=lambda: AT) is False
+    assert len(mail.outbox) == 2, "nobody else touches it while it may be on its way"
+    draining.drain(clock=lambda: AT + delivery.SENDING_FOR)
+    names = Counter(sent.extra_headers["Message-ID"] for sent in mail.outbox)
+    assert names == {f"<{n}@shop.example>": 1 + (n == 1) for n in range(4)}
+    assert statuses() == {"sent": 4}
