@@ -115,7 +115,8 @@ def tell(*, at: datetime, limit: int = AT_ONCE) -> int:
 def is_still_true(message: OutboxMessage, *, at: datetime) -> bool:
     """Return whether a back-in-stock mail may go out; in the delivery's transaction, just before it is sent.
 
-    If the stock is gone again, its owner goes on waiting and is told the next time.
+    If the stock is gone again, its owner goes on waiting and is told the next time; who has asked again since
+    waits with that.
     """
     rows = StockRequest.objects.select_related("variant__product").select_for_update(of=("self",))
     request = rows.filter(pk=emails.request_id_of(message.subject_key), status=Status.TOLD).first()
@@ -123,8 +124,10 @@ def is_still_true(message: OutboxMessage, *, at: datetime) -> bool:
         return False
     if _can_be_bought(request.variant):
         return True
-    request.status, request.told_at, request.expires_at = Status.WAITING, None, at + WAIT_AT_MOST
-    request.save(update_fields=["status", "told_at", "expires_at"])
+    anew = StockRequest.objects.filter(recipients.written_as(request.email), status__in=OPEN)
+    if not anew.filter(variant=request.variant).exists():
+        request.status, request.told_at, request.expires_at = Status.WAITING, None, at + WAIT_AT_MOST
+        request.save(update_fields=["status", "told_at", "expires_at"])
     return False
 
 

@@ -225,6 +225,7 @@ def _let_go(payment: Payment, intent: Intent, *, at: datetime) -> None:
     """Make room for a new intent: this one is cancelled at Stripe and can move nothing."""
     attempts.resolve(payment, intent, at=at)
     with transaction.atomic(durable=True):
+        attempts.lock(payment)
         mine = Payment.objects.filter(pk=payment.pk, stripe_payment_intent_id=intent.id)
         if mine.update(stripe_payment_intent_id=None, intent_status=""):
             said = "The customer was deleted at Stripe: the payment was cancelled there and opened anew."

@@ -54,7 +54,7 @@ def may_begin(refill_id: int) -> bool:
         return False
     is_stopped = Q(Exists(RefillBreaker.objects.filter(state=RefillBreaker.State.OPEN)))
     claimed = Refill.objects.filter(~Exists(guards.other_owners()), pk=refill_id, status=Status.CLAIMED)
-    return claimed.exclude(is_stopped & ~_BEGUN).exists()
+    return claimed.exclude(is_stopped & ~_BEGUN & ~Q(_unanswered())).exists()
 
 
 @transaction.atomic(savepoint=False)
@@ -63,10 +63,7 @@ def after_a_trip() -> int:
 
     The dates stay. One that a worker takes up at this moment is left to it.
     """
-    unanswered = PaymentAttempt.objects.filter(
-        payment__order=OuterRef("order"), outcome__in=attempts.UNRESOLVED
-    )
-    free = Refill.objects.filter(~_BEGUN, ~Exists(unanswered), status=Status.CLAIMED)
+    free = Refill.objects.filter(~_BEGUN, ~_unanswered(), status=Status.CLAIMED)
     ids = list(free.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
     before = Case(
         When(short_since__isnull=False, then=Value(Status.BACKORDERED)),
@@ -79,6 +76,13 @@ def after_a_trip() -> int:
 def stumbling(*, at: datetime) -> QuerySet[Refill]:
     """Return the refills that were put aside of late, and are still to be charged."""
     return Refill.objects.filter(stumbles__gt=0, rests_until__gte=at - SHOWN_FOR, status__in=Refill.OPEN)
+
+
+def _unanswered() -> Exists:
+    """Whether an attempt at charging a refill has no definite answer yet, whichever try it belongs to."""
+    return Exists(
+        PaymentAttempt.objects.filter(payment__order=OuterRef("order"), outcome__in=attempts.UNRESOLVED)
+    )
 
 
 @transaction.atomic(durable=True)

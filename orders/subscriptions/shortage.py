@@ -47,12 +47,13 @@ def wait(refill: Refill, shortage: inventory.OutOfStock, *, at: datetime) -> Non
 
 def is_over_late(refill: Refill, *, at: datetime) -> bool:
     """Return whether all that a claimed refill waited for is there, but so long after the day that its owner
-    was told that they are told anew first.
+    was told, or asked for, that they are told anew first.
     """
     if refill.short_since is None:
         return False
-    told = refill.notice.sent_at if refill.notice is not None else None
-    promised = max(refill.short_since, told + settings.REFILL_NOTICE_FOR) if told else refill.short_since
+    promised = max(refill.short_since, refill.asked_at or refill.short_since)
+    if refill.notice is not None and refill.notice.sent_at is not None:
+        promised = max(promised, refill.notice.sent_at + settings.REFILL_NOTICE_FOR)
     return promised < at - planning.STALE_AFTER and _is_all_there(refill)
 
 

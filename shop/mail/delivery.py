@@ -47,9 +47,7 @@ def send_claimed(message: OutboxMessage, *, postman: Postman, at: datetime) -> b
     if suppression.is_suppressed(message.to, kind=message.kind):
         _finish(message, status=OutboxMessage.Status.SUPPRESSED)
         return False
-    if _is_outdated(message, at):
-        return False
-    if not _has_words(message, at):
+    if not _is_ready(message, at):
         return False
     try:
         _send(message, postman)
@@ -136,12 +134,17 @@ def _is_outdated(message: OutboxMessage, at: datetime) -> bool:
     return True
 
 
-def _has_words(message: OutboxMessage, at: datetime) -> bool:
-    """Draw a mail that was written without its words; one that cannot be drawn waits, and no other."""
+def _is_ready(message: OutboxMessage, at: datetime) -> bool:
+    """Take a last look at a mail, and draw one that was written without its words; return whether it may go.
+
+    One over which that breaks waits by itself: neither its batch nor the next ones stop at it.
+    """
     try:
+        if _is_outdated(message, at):
+            return False
         rendering.settle(message)
     except Exception as error:
-        logger.exception("mail %s cannot be drawn", message.pk)
+        logger.exception("mail %s cannot be made ready", message.pk)
         _try_later(message, error, at)
         return False
     return True

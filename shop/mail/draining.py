@@ -56,7 +56,10 @@ def _send_batch(ids: Sequence[int], *, clock: Callable[[], datetime]) -> bool:
         at = clock()
         waiting = _claim(ids, alone, at=at)
         while waiting and not postman.is_stuck and clock() < at + BATCH_LASTS:
-            delivery.send_claimed(waiting.pop(0), postman=postman, at=clock())
+            # As it is now: it may have been taken back while those before it were sent.
+            message = _again(waiting.pop(0))
+            if message is not None:
+                delivery.send_claimed(message, postman=postman, at=clock())
         _give_back(waiting, at=at)
     return not postman.is_stuck
 
@@ -70,6 +73,10 @@ def _claim(ids: Sequence[int], alone: set[int], *, at: datetime) -> list[OutboxM
         mine = {row.pk: row for row in due.order_by("pk").select_for_update(skip_locked=True)}
         OutboxMessage.objects.filter(pk__in=mine).update(next_attempt_at=at + delivery.SENDING_FOR)
     return [mine[pk] for pk in ids if pk in mine]
+
+
+def _again(row: OutboxMessage) -> OutboxMessage | None:
+    return OutboxMessage.objects.filter(pk=row.pk, status=OutboxMessage.Status.PENDING).first()
 
 
 def _give_back(rows: Sequence[OutboxMessage], *, at: datetime) -> None:

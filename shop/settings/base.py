@@ -155,12 +155,20 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # --- data stores ------------------------------------------------------------------------------------------
 LOCK_TIMEOUT_MS = 3000
+# A pool whose database is away asks again after 1, 2, 4 … 128 seconds, and nobody has a connection before
+# that, though the database be back. Once it gives up, the next who wants a connection asks at once.
+RECONNECT_FOR_S = 5
 
 
 def database(url: str) -> dict:
     """Return Django's DATABASES entry for a PostgreSQL URL, with a psycopg pool and a lock timeout."""
     options = {
-        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 12), "timeout": 10},
+        "pool": {
+            "min_size": 1,
+            "max_size": env.int("DATABASE_POOL_SIZE", 12),
+            "timeout": 10,
+            "reconnect_timeout": RECONNECT_FOR_S,
+        },
         "options": f"-c lock_timeout={LOCK_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000"
         # What a worker holds is free a minute after its machine has gone: see shop.alive.
         " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",

@@ -337,3 +337,22 @@ def test_the_mails_hold_links_to_this_shop_only() -> None:
         found = re.findall(r"(?:href|src)=\"([^\"]+)\"", mail.html)
         assert found
         assert [url for url in found if not url.startswith("http://testserver")] == []
+
+
+def test_who_asked_again_before_the_mail_went_out_waits_once_when_the_stock_is_gone_again() -> None:
+    variant = make_variant(stock=0)
+    first = asked(variant)
+    put_in_stock(variant, 5)
+    back_in_stock.tell(at=AT)
+    again = asked(variant)
+    take_everything(variant)
+    [mail] = mails()
+
+    assert delivery.deliver(mail.pk, at=AT) is False
+
+    mail.refresh_from_db()
+    first.refresh_from_db()
+    again.refresh_from_db()
+    assert (mail.status, mail.last_error) == ("suppressed", "no longer true")
+    assert (first.status, again.status) == ("told", "waiting")
+    assert len(mails()) == 1

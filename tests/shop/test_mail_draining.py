@@ -13,7 +13,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
 
 from shop.clock import reading
-from shop.mail import delivery, draining, tasks
+from shop.mail import delivery, draining, outbox, tasks
 from shop.mail.models import OutboxMessage
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -228,3 +228,61 @@ def test_a_third_worker_has_nothing_to_do_while_two_are_at_it(monkeypatch: pytes
     write(1)
     draining.drain(clock=lambda: AT)
     assert statuses() == {"sent": 1}
+
+
+@pytest.mark.django_db
+def test_a_mail_taken_back_while_others_of_its_batch_are_sent_stays_at_home(server: type[Server]) -> None:
+    def pays(to: str) -> None:
+        outbox.withdraw(kind="test", subject_key="order:2", reason="It is paid.")
+
+    write(3)
+    server.answer = staticmethod(pays)
+
+    assert draining.drain(clock=lambda: AT) is False
+
+    assert [sent.to for sent in mail.outbox] == [["ada0@buyer.example"], ["ada1@buyer.example"]]
+    assert statuses() == {"sent": 2, "withdrawn": 1}
+
+
+@pytest.mark.django_db
+def test_a_mail_whose_last_look_breaks_waits_alone(settings: Any) -> None:
+    """A mistake in who wrote it: neither the rest of its batch nor what was written later waits with it."""
+    first, second, third = write(3)
+    OutboxMessage.objects.filter(pk=second.pk).update(kind="broken")
+    settings.MAIL_LAST_LOOKS = {"broken": f"{__name__}.broken_look"}
+
+    assert draining.drain(clock=lambda: AT) is False
+
+    second.refresh_from_db()
+    assert [sent.to for sent in mail.outbox] == [[first.to], [third.to]]
+    assert (second.status, second.attempts) == ("pending", 1)
+    assert second.next_attempt_at == AT + timedelta(minutes=1)
+    assert second.last_error == "ZeroDivisionError: a mistake"
+
+
+def broken_look(message: OutboxMessage, *, at: datetime) -> bool:
+    raise ZeroDivisionError("a mistake")
+
+
+@pytest.mark.django_db
+def test_a_worker_killed_in_its_batch_repeats_one_mail_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the server's answer and our row; the rest of the batch is due again when its claim is over."""
+    write(4)
+    real = delivery._finish
+
+    def killed(message: OutboxMessage, **how: Any) -> None:
+        if message.to == "ada1@buyer.example":
+            raise SystemExit
+        real(message, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "_finish", killed)
+        with pytest.raises(SystemExit):
+            draining.drain(clock=lambda: AT)
+
+    assert draining.drain(clock=lambda: AT) is False
+    assert len(mail.outbox) == 2, "nobody else touches it while it may be on its way"
+    draining.drain(clock=lambda: AT + delivery.SENDING_FOR)
+    names = Counter(sent.extra_headers["Message-ID"] for sent in mail.outbox)
+    assert names == {f"<{n}@shop.example>": 1 + (n == 1) for n in range(4)}
+    assert statuses() == {"sent": 4}

@@ -234,3 +234,26 @@ def test_a_charge_whose_answer_is_not_known_is_brought_to_its_end_all_the_same(
     assert refill.order is not None
     assert refill.status == "paid"
     assert len(stripe_side.charges_of(refill.order.reference)) == 1
+
+
+def test_so_is_a_retry_whose_answer_is_not_known(
+    charged: Routine, stripe_side: StripeSide, quick: None
+) -> None:
+    at = waiting(charged, 1)
+    refill = Refill.objects.get()
+    good = refill.card
+    Refill.objects.update(card=charged.saved(refill.customer, "chargeCustomerFail"))
+    charged.turn(at)
+    Refill.objects.update(card=good)
+    retry_at = at + days(1)
+    with answer_lost("confirm_intent"):
+        charged.turn(retry_at)
+    attempted(charged, *["refused"] * 6, at=retry_at)
+
+    charged.turn(retry_at + timedelta(minutes=1))
+
+    assert RefillBreaker.objects.get().state == "open"
+    refill = Refill.objects.get()
+    assert refill.order is not None
+    assert (refill.status, refill.failed_attempts) == ("paid", 1)
+    assert len(stripe_side.charges_of(refill.order.reference)) == 1

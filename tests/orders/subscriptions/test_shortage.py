@@ -1,15 +1,19 @@
 """Never charge for what cannot ship: wait, tell, and leave out after thirty days."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.test import override_settings
 
 from catalog.models import StockLevel
 from orders.models import Order, Refill
-from orders.subscriptions import billing, changes
+from orders.subscriptions import billing, changes, sending
+from shop.transitions import InvalidTransition
 from tests.factories.catalog import make_oil, make_variant, put_in_stock
 from tests.orders.subscriptions.routine import Routine, cycle_of, days, mails
+from tests.orders.subscriptions.test_fencing import charges, stopped
 from tests.stripe_side import StripeSide
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +85,30 @@ def test_stock_that_comes_back_after_more_than_three_days_is_announced_before_it
     assert (refill.status, refill.paid_at) == ("paid", due_at + days(7))
     assert refill.order is not None
     assert len(stripe_side.charges_of(refill.order.reference)) == 1
+
+
+def test_who_asks_for_it_now_once_stock_is_back_waits_for_no_second_notice(
+    charged: Routine, stripe_side: StripeSide
+) -> None:
+    flakes = make_variant(stock=1)
+    (subscription,) = charged.begin((flakes, 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    for day in range(5):
+        charged.turn(due_at + days(day))
+    put_in_stock(flakes, 5)
+    asked_at = due_at + days(4.5)
+    total = sending.preview(subscription, at=asked_at).total
+
+    sending.send_now(subscription, expected_total=total, at=asked_at)
+    charged.turn(asked_at)
+
+    refill = Refill.objects.get()
+    assert (refill.status, refill.paid_at, refill.short_since) == ("paid", asked_at, None)
+    assert refill.order is not None
+    assert refill.order.total == total
+    assert len(stripe_side.charges_of(refill.order.reference)) == 1
+    assert len(mails("refill_upcoming")) == 1
 
 
 def test_a_second_shortage_is_told_and_counted_from_its_own_first_day(charged: Routine) -> None:
@@ -164,3 +192,40 @@ def test_no_more_is_claimed_than_is_done_in_twenty_seconds(routine: Routine) -> 
     assert (len(first), second) == (3, [])
     Refill.objects.filter(pk=first[0]).update(status="charging")
     assert billing.room() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.race
+@pytest.mark.parametrize("guard", ["on", "off"])
+def test_what_was_short_and_is_charged_by_another_meanwhile_does_not_wait_for_stock(
+    charged: Routine, stripe_side: StripeSide, monkeypatch: pytest.MonkeyPatch, guard: str
+) -> None:
+    """A worker stops between taking its order back and writing down why. And the control: without a second
+    look only the table of steps stands in the way.
+    """
+    flakes = make_variant(stock=1)
+    (subscription,) = charged.begin((flakes, 1, "week", 4))
+    at = cycle_of(subscription).due_at
+    charged.turn(at - days(5))
+    (refill_id,) = billing.claim(at=at)
+    refused: list[InvalidTransition] = []
+
+    def unguarded(refill_id: int, step: Callable[[Refill], None]) -> None:
+        try:
+            with transaction.atomic():
+                step(Refill.objects.get(pk=refill_id))
+        except InvalidTransition as refusal:
+            refused.append(refusal)
+
+    if guard == "off":
+        monkeypatch.setattr(billing, "_make_way", unguarded)
+    with stopped(monkeypatch, billing, "_make_way", lambda: charged.bill(refill_id, at)) as worker:
+        put_in_stock(flakes, 1)
+        charged.turn(at + billing.WAKES_WITHIN)
+        assert Refill.objects.get().status == "paid"
+        worker.wake()
+
+    assert (Refill.objects.get().status, charges(refill_id, stripe_side)) == ("paid", 1)
+    assert mails("refill_out_of_stock") == []
+    assert len(refused) == (1 if guard == "off" else 0)
+    assert Order.objects.filter(origin="refill").count() == 1
