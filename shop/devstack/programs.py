@@ -28,7 +28,7 @@ def command(
         return [python, "-m", "gunicorn", "shop.wsgi:application", *size, *tick, *stop, "--bind", bind]
     celery = [python, "-m", "celery", "-A", "shop.celery", name, "--loglevel", "INFO"]
     if name == "worker":
-        return [*celery, "--concurrency", env.get("WORKER_PROCESSES", "8")]
+        return [*celery, "--concurrency", env.get("WORKER_PROCESSES", "6")]
     return [*celery, "--schedule", str(folder / "beat-schedule"), "--pidfile="]
 
 
