@@ -74,6 +74,8 @@ def test_a_box_is_packed_without_a_mouse(tab: "Page", shop_url: str) -> None:
     tab.goto(f"{shop_url}/admin/orders/shipment/pack/{order.pk}/")
 
     for number, code in enumerate(("9520001000010", "L26271A"), start=1):
+        # a scanner's keys go to whatever has the focus: not before the page has given it to the field
+        tab.locator("input:focus").wait_for()
         tab.keyboard.type(code)
         tab.keyboard.press("Enter")
         tab.get_by_text(f"In the parcel: {number} of 2.").wait_for()

@@ -22,6 +22,18 @@ def lent(servers_there: None, django_db_setup: None, django_db_blocker: Any) -> 
     """
     with django_db_blocker.unblock():
         name = str(connections["default"].settings_dict["NAME"])
-        # a database that somebody is connected to cannot be copied
-        connections.close_all()
+        _leave(name)
     return {"like": name, "redis_url": settings.REDIS_URL}
+
+
+def _leave(database: str) -> None:
+    """End every connection to a database: while there is one it cannot be copied, and threads of tests that are
+    over may have left theirs.
+    """
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND pid <> pg_backend_pid()",
+            [database],
+        )
+    connections.close_all()
