@@ -89,6 +89,7 @@ def answered_confirmations(known: Iterable[PaymentAttempt]) -> int:
     return sum(one.error_code != NEVER_ARRIVED for one in answered)
 
 
+@transaction.atomic(durable=True)
 def begin(
     payment: Payment,
     kind: str,
@@ -99,24 +100,15 @@ def begin(
 ) -> PaymentAttempt:
     """Commit an attempt before its call; an unresolved one of the same kind is handed back instead.
 
-    `may_begin` is asked of all attempts so far, under the order's lock: whoever takes the caller's work away
-    has either written an attempt before, which is seen here, or will see ours.
+    All is read under the order's lock: a double click may have finished its attempt since the caller looked,
+    and who ends an order holds that lock too: they see our attempt, or we see that the order has ended.
+    `may_begin` is asked of all attempts so far: whoever takes the caller's work away has either written an
+    attempt before, which is seen here, or will see ours.
 
     :raises AttemptUnresolved: if an attempt of another kind has no definite answer yet.
     :raises AlreadyThere: if somebody else has created meanwhile what this attempt would create again, or the
         money has come, or it is no longer the caller's to begin.
     :raises OrderEnded: if the order has ended meanwhile, and nothing may be asked for it any more.
-    """
-    with transaction.atomic(durable=True):
-        return _begin_locked(payment, kind, request, at=at, may_begin=may_begin)
-
-
-def _begin_locked(
-    payment: Payment, kind: str, request: dict[str, Any], *, at: datetime, may_begin: Question
-) -> PaymentAttempt:
-    """Look under the locks: a double click has finished its attempt since the caller read its rows.
-
-    Who ends an order holds its lock too: they see our attempt, or we see that the order has ended.
     """
     row = lock(payment)
     order = row.order

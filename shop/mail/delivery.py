@@ -1,6 +1,7 @@
 """Sending what the outbox holds: safe to run twice, and no mail server failure touches anything else."""
 
 import logging
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from email.utils import formataddr, parseaddr
 from smtplib import SMTPException
@@ -8,7 +9,7 @@ from smtplib import SMTPException
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import Exists, Model, QuerySet
+from django.db.models import Exists, Model, Q, QuerySet
 from django.utils.module_loading import import_string
 
 from shop import alive
@@ -35,11 +36,11 @@ def deliver(message_id: int, *, at: datetime) -> bool:
     Message-ID, which mail programs show once.
     """
     with alive.at_work(alive.MAIL, message_id) as alone:
-        message = _claim(message_id, alone=alone, at=at)
-        if message is None:
+        claimed = claim([message_id], {message_id} if alone else set(), at=at)
+        if not claimed:
             return False
         with Postman() as postman:
-            return send_claimed(message, postman=postman, at=at)
+            return send_claimed(claimed[0], postman=postman, at=at)
 
 
 def send_claimed(message: OutboxMessage, *, postman: Postman, at: datetime) -> bool:
@@ -62,25 +63,20 @@ def send_claimed(message: OutboxMessage, *, postman: Postman, at: datetime) -> b
     return True
 
 
-def due_by(*, alone: bool, at: datetime) -> datetime:
-    """Return since when a mail has to be due to be taken: long ago, while another worker is seen at it."""
-    return at if alone else at - (SENDS_AT_MOST_FOR - SENDING_FOR)
+def claim(ids: Sequence[int], alone: Collection[int], *, at: datetime) -> list[OutboxMessage]:
+    """Take the mails that are due, for SENDING_FOR, and return them in the order of their ids.
 
-
-def _claim(message_id: int, *, alone: bool, at: datetime) -> OutboxMessage | None:
-    """Take a mail that is due, for SENDING_FOR; None if it is not, or another worker is at it this moment."""
+    Those that are not in `alone` have another worker at it this moment: they have to be due for long.
+    """
+    is_due = Q(next_attempt_at__lte=at - (SENDS_AT_MOST_FOR - SENDING_FOR))
+    is_due |= Q(pk__in=alone, next_attempt_at__lte=at)
     with transaction.atomic(durable=True):
-        due = OutboxMessage.objects.select_for_update(skip_locked=True).filter(
-            ~Exists(_owners()),
-            pk=message_id,
-            status=OutboxMessage.Status.PENDING,
-            next_attempt_at__lte=due_by(alone=alone, at=at),
+        due = OutboxMessage.objects.filter(
+            is_due, ~Exists(_owners()), pk__in=ids, status=OutboxMessage.Status.PENDING
         )
-        message = due.first()
-        if message is not None:
-            message.next_attempt_at = at + SENDING_FOR
-            message.save(update_fields=["next_attempt_at"])
-    return message
+        mine = {row.pk: row for row in due.order_by("pk").select_for_update(skip_locked=True)}
+        OutboxMessage.objects.filter(pk__in=mine).update(next_attempt_at=at + SENDING_FOR)
+    return [mine[pk] for pk in ids if pk in mine]
 
 
 def due_ids(*, at: datetime, limit: int = 200) -> list[int]:

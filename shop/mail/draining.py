@@ -7,9 +7,6 @@ server that cannot be had costs one mail its turn; the others stay due, and the 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
-from django.db.models import Q
-
 from shop import alive
 from shop.mail import delivery
 from shop.mail.models import OutboxMessage
@@ -54,7 +51,7 @@ def _send_batch(ids: Sequence[int], *, clock: Callable[[], datetime]) -> bool:
     """Send mails over one connection; return whether the mail server takes any."""
     with alive.at_work_on(alive.MAIL, ids) as alone, Postman() as postman:
         at = clock()
-        waiting = _claim(ids, alone, at=at)
+        waiting = delivery.claim(ids, alone, at=at)
         while waiting and not postman.is_stuck and clock() < at + BATCH_LASTS:
             # As it is now: it may have been taken back while those before it were sent.
             message = _again(waiting.pop(0))
@@ -62,17 +59,6 @@ def _send_batch(ids: Sequence[int], *, clock: Callable[[], datetime]) -> bool:
                 delivery.send_claimed(message, postman=postman, at=clock())
         _give_back(waiting, at=at)
     return not postman.is_stuck
-
-
-def _claim(ids: Sequence[int], alone: set[int], *, at: datetime) -> list[OutboxMessage]:
-    """Take the mails that are due, for SENDING_FOR, and return them in the order of their ids."""
-    is_due = Q(next_attempt_at__lte=delivery.due_by(alone=False, at=at))
-    is_due |= Q(pk__in=alone, next_attempt_at__lte=delivery.due_by(alone=True, at=at))
-    with transaction.atomic(durable=True):
-        due = OutboxMessage.objects.filter(is_due, pk__in=ids, status=OutboxMessage.Status.PENDING)
-        mine = {row.pk: row for row in due.order_by("pk").select_for_update(skip_locked=True)}
-        OutboxMessage.objects.filter(pk__in=mine).update(next_attempt_at=at + delivery.SENDING_FOR)
-    return [mine[pk] for pk in ids if pk in mine]
 
 
 def _again(row: OutboxMessage) -> OutboxMessage | None:

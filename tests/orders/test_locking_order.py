@@ -1,6 +1,5 @@
 """An order and its payment are locked by one statement: the order first, and both as they are after the wait."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -8,12 +7,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from orders import attempts, payments
 from orders.models import Payment
 from tests.factories.catalog import AT
 from tests.factories.orders import make_order
+from tests.waits import Waiter
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
@@ -32,40 +32,18 @@ def connect() -> psycopg.Connection:
     return psycopg.connect(**{key: params[key] for key in wanted if key in params})
 
 
-class Waiting(threading.Thread):
+def locking(payment: Payment) -> Waiter:
     """Somebody who locks an order with its payment, and has to wait for it."""
-
-    def __init__(self, payment: Payment) -> None:
-        super().__init__()
-        self._payment, self._pid, self._knows = payment, 0, threading.Event()
-        self.found: Payment | None = None
-
-    def run(self) -> None:
-        try:
-            with transaction.atomic():
-                self._pid = connection.connection.info.backend_pid
-                self._knows.set()
-                self.found = attempts.lock(self._payment)
-        finally:
-            connection.close()
-
-    def until_it_waits(self) -> None:
-        assert self._knows.wait(10)
-        with connection.cursor() as cursor:
-            for _ in range(100_000):
-                cursor.execute("SELECT cardinality(pg_blocking_pids(%s))", [self._pid])
-                if cursor.fetchone()[0]:
-                    return
-        pytest.fail("it waits for nobody")
+    return Waiter(lambda: attempts.lock(payment))
 
 
 @contextmanager
-def waits_for(payment: Payment, *statements: tuple[str, int]) -> Iterator[Waiting]:
+def waits_for(payment: Payment, *statements: tuple[str, int]) -> Iterator[Waiter]:
     """Somebody who waits, while the block runs, for another one who has carried out these statements."""
     with connect() as theirs:
         for statement, pk in statements:
             theirs.execute(statement, [pk])
-        waiting = Waiting(payment)
+        waiting = locking(payment)
         waiting.start()
         waiting.until_it_waits()
         yield waiting
@@ -130,7 +108,7 @@ def test_an_intent_is_let_go_of_while_another_wants_the_order(
     payment: Payment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The note on the order's timeline touches the order too: neither waits for the other for ever."""
-    waiting = Waiting(payment)
+    waiting = locking(payment)
     real = payments.lifecycle.note
 
     def note(*args: Any, **kwargs: Any) -> Any:

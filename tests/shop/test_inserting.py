@@ -1,13 +1,13 @@
 """A row that is written at most once, while another is about to write the same one."""
 
-import threading
 from datetime import UTC, datetime
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from shop.inserting import insert_once
 from shop.mail.models import OutboxMessage
+from tests.waits import Waiter
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
@@ -23,36 +23,10 @@ def mail(name: str) -> OutboxMessage:
     )  # fmt: skip
 
 
-class Second(threading.Thread):
-    """Another process that writes the same row in a transaction of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pid, self._knows = 0, threading.Event()
-        self.row, self.is_mine = mail("second"), False
-
-    def run(self) -> None:
-        try:
-            with transaction.atomic():
-                self._pid = connection.connection.info.backend_pid
-                self._knows.set()
-                self.is_mine = insert_once(self.row, unique=UNIQUE)
-        finally:
-            connection.close()
-
-    def until_it_waits(self) -> None:
-        assert self._knows.wait(10)
-        with connection.cursor() as cursor:
-            for _ in range(100_000):
-                cursor.execute("SELECT cardinality(pg_blocking_pids(%s))", [self._pid])
-                if cursor.fetchone()[0]:
-                    return
-        pytest.fail("it waits for nobody")
-
-
 @pytest.mark.parametrize("first_stays", [True, False])
 def test_who_comes_second_waits_and_writes_only_if_the_first_takes_its_row_back(first_stays: bool) -> None:
-    second, first = Second(), mail("first")
+    first, theirs = mail("first"), mail("second")
+    second = Waiter(lambda: insert_once(theirs, unique=UNIQUE))
 
     with transaction.atomic():
         assert insert_once(first, unique=UNIQUE) is True
@@ -61,9 +35,9 @@ def test_who_comes_second_waits_and_writes_only_if_the_first_takes_its_row_back(
         transaction.set_rollback(not first_stays)
     second.join(10)
 
-    assert second.is_mine is not first_stays
+    assert second.found is not first_stays
     [row] = OutboxMessage.objects.all()
-    winner = first if first_stays else second.row
+    winner = first if first_stays else theirs
     assert (row.pk, row.subject) == (winner.pk, winner.subject)
 
 

@@ -166,7 +166,7 @@ def test_two_workers_share_a_heap(is_guarded: bool, monkeypatch: pytest.MonkeyPa
     write(100)
     start = threading.Barrier(2)
     if not is_guarded:
-        monkeypatch.setattr(draining, "_claim", unguarded(threading.Barrier(2)))
+        monkeypatch.setattr(delivery, "claim", unguarded(threading.Barrier(2)))
 
     def work() -> None:
         try:

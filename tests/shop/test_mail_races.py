@@ -58,12 +58,12 @@ def test_without_the_claim_it_would_go_out_more_than_once(monkeypatch: pytest.Mo
     message = written()
     all_have_read = threading.Barrier(WORKERS)
 
-    def unguarded(message_id: int, **_: Any) -> OutboxMessage:
-        found = OutboxMessage.objects.get(pk=message_id)
+    def unguarded(ids: list[int], *_: Any, **__: Any) -> list[OutboxMessage]:
+        found = [OutboxMessage.objects.get(pk=pk) for pk in ids]
         all_have_read.wait(timeout=30)
         return found
 
-    monkeypatch.setattr(delivery, "_claim", unguarded)
+    monkeypatch.setattr(delivery, "claim", unguarded)
 
     race(message)
 

@@ -1,14 +1,14 @@
 """Never charge for what cannot ship: wait, tell, and leave out after thirty days."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import transaction
 from django.test import override_settings
 
-from catalog.models import StockLevel
-from orders.models import Order, Refill
+from catalog.models import StockLevel, Variant
+from orders.models import Order, Refill, Subscription
 from orders.subscriptions import billing, changes, sending
 from shop.transitions import InvalidTransition
 from tests.factories.catalog import make_oil, make_variant, put_in_stock
@@ -17,6 +17,16 @@ from tests.orders.subscriptions.test_fencing import charges, stopped
 from tests.stripe_side import StripeSide
 
 pytestmark = pytest.mark.django_db
+
+
+def short_for(turns: int, charged: Routine, flakes: Variant) -> tuple[Subscription, datetime]:
+    """Return a subscription whose refill was told of and then not sent for so many days, and its due moment."""
+    (subscription,) = charged.begin((flakes, 1, "week", 4))
+    due_at = cycle_of(subscription).due_at
+    charged.turn(due_at - days(5))
+    for day in range(turns):
+        charged.turn(due_at + days(day))
+    return subscription, due_at
 
 
 def test_after_thirty_days_it_is_left_out_and_the_cadence_stays(charged: Routine) -> None:
@@ -42,11 +52,7 @@ def test_after_thirty_days_it_is_left_out_and_the_cadence_stays(charged: Routine
 
 def test_stock_that_comes_back_is_sent_the_next_day(charged: Routine) -> None:
     flakes = make_variant(stock=1)
-    (subscription,) = charged.begin((flakes, 1, "week", 4))
-    due_at = cycle_of(subscription).due_at
-    charged.turn(due_at - days(5))
-    for day in range(3):
-        charged.turn(due_at + days(day))
+    subscription, due_at = short_for(3, charged, flakes)
 
     put_in_stock(flakes, 5)
     charged.turn(due_at + days(2.9))
@@ -62,11 +68,7 @@ def test_stock_that_comes_back_after_more_than_three_days_is_announced_before_it
     charged: Routine, stripe_side: StripeSide
 ) -> None:
     flakes = make_variant(stock=1)
-    (subscription,) = charged.begin((flakes, 1, "week", 4))
-    due_at = cycle_of(subscription).due_at
-    charged.turn(due_at - days(5))
-    for day in range(5):
-        charged.turn(due_at + days(day))
+    _, due_at = short_for(5, charged, flakes)
     told = mails("refill_upcoming")
     put_in_stock(flakes, 5)
 
@@ -91,11 +93,7 @@ def test_who_asks_for_it_now_once_stock_is_back_waits_for_no_second_notice(
     charged: Routine, stripe_side: StripeSide
 ) -> None:
     flakes = make_variant(stock=1)
-    (subscription,) = charged.begin((flakes, 1, "week", 4))
-    due_at = cycle_of(subscription).due_at
-    charged.turn(due_at - days(5))
-    for day in range(5):
-        charged.turn(due_at + days(day))
+    subscription, due_at = short_for(5, charged, flakes)
     put_in_stock(flakes, 5)
     asked_at = due_at + days(4.5)
     total = sending.preview(subscription, at=asked_at).total
@@ -113,11 +111,7 @@ def test_who_asks_for_it_now_once_stock_is_back_waits_for_no_second_notice(
 
 def test_a_second_shortage_is_told_and_counted_from_its_own_first_day(charged: Routine) -> None:
     flakes = make_variant(stock=1)
-    (subscription,) = charged.begin((flakes, 1, "week", 4))
-    due_at = cycle_of(subscription).due_at
-    charged.turn(due_at - days(5))
-    for day in range(20):
-        charged.turn(due_at + days(day))
+    _, due_at = short_for(20, charged, flakes)
     put_in_stock(flakes, 1)
     charged.turn(due_at + days(20))
     charged.order(charged.customer(), (flakes, 1, "week", 4))
